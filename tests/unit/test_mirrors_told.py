@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+import hashlib
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+import zstandard
 from conftest import some
 
-from envgen.channels import conda_settings, mirrors
+from envgen.channels import channel, conda_settings, mirrors
+from envgen.channels import client as client_module
+from envgen.channels.cache import unpacked
 from envgen.channels.channel import locate
 from envgen.channels.conda_settings import Setting
+from envgen.channels.limits import Limits, limits
+from envgen.channels.package_url import split_url
+from envgen.channels.versions import admits, is_older
 from envgen.model import safe_text
 from envgen.model.errors import BadInput
 
@@ -40,9 +48,9 @@ def write(home: Path, files: Mapping[str, str]) -> None:
 
 def lines(home: Path, channels: str) -> Iterator[str]:
     """Each place of each channel with its login, and the note; or the error. Of paths what is below the home."""
-    for channel in channels.split():
+    for name in channels.split():
         try:
-            found = mirrors.fetch_places(locate(channel))
+            found = mirrors.fetch_places(locate(name))
         except BadInput as error:
             yield str(error).replace(f"{home}/", "~")
             continue
@@ -124,6 +132,12 @@ def rattler(**bases: str) -> str:
             ["https://m.example/team me:word", "team is fetched from https://m.example/team (~.envgen/config.toml)", "elsewhere"],
             id="the login of a mirror of conda for one of rattler",
         ),
+        pytest.param(
+            {CONDA: "channels: ['https://h.example/x', 'https://me:word@h.example/x']\n"},
+            LOCAL,
+            [f"{LOCAL} me:word", "elsewhere"],
+            id="a URL without a login before one with it",
+        ),
         pytest.param({CONDA: "channel_alias: file:///mnt\n"}, "team", ["~.condarc: a mirror is not a URL that can be fetched: file:///mnt/team\n\nhint: give the URL of a server: https://, http:// or oci://"], id="a folder"),
         pytest.param({CONDA: "a: [\n"}, "team", ["~.condarc:2:1: conda's settings cannot be read: not YAML\n\nhint: `conda config --validate` checks it"], id="not YAML"),
         pytest.param({CONDA: "[" * 20_000}, "team", ["~.condarc:1:1001: conda's settings cannot be read: not YAML\n\nhint: `conda config --validate` checks it"], id="nested too deeply"),
@@ -134,11 +148,18 @@ def test_where_channels_are_fetched(home: Path, files: Mapping[str, str], channe
     write(home, files)
     found = list(lines(home, channels))
     if told[-1].endswith(": "):  # what follows is rattler's
-        assert found[0].startswith(told[0])
+        assert re.match(rf"{re.escape(told[0])}(?!None)\w", found[0])
         assert found[0].endswith("\n\nhint: `envgen help channels` shows an example")
         assert len(found[0].splitlines()) == 3
     else:
         assert found == told
+
+
+def test_settings_that_are_no_text_are_named_without_a_line(home: Path) -> None:
+    (home / CONDA).write_bytes(b"\xff")
+    assert list(lines(home, "team")) == [
+        "~.condarc: conda's settings cannot be read: not YAML\n\nhint: `conda config --validate` checks it"
+    ]
 
 
 def test_no_login_and_no_token_is_shown_afterwards(home: Path) -> None:
@@ -159,8 +180,8 @@ def test_a_mirror_of_all_channels_comes_first_and_is_no_news(home: Path, monkeyp
         *("https://m.example/all/h.example/x/c me:word", "elsewhere"),
     ]
     assert mirrors.notes([locate("team")]) == []
-    monkeypatch.setenv("ENVGEN_MIRROR", "http://m.example")
-    assert mirrors.mirror_of_all() == "http://m.example"
+    monkeypatch.setenv("ENVGEN_MIRROR", "http://m.example/X/")
+    assert mirrors.mirror_of_all() == "http://m.example/X"
     monkeypatch.setenv("ENVGEN_MIRROR", "")
     assert mirrors.notes([locate("team"), locate(LOCAL)]) == [f"team is fetched from https://n.example/team ({home / RATTLER})"]
 
@@ -233,9 +254,142 @@ def test_the_tokens_of_anaconda(home: Path, monkeypatch: pytest.MonkeyPatch, nam
     monkeypatch.setattr(platformdirs, "user_data_path", lambda *words: asked.append(words) or home / "binstar" / "data")
     if named:
         monkeypatch.setenv("BINSTAR_CONFIG_DIR", str(home / "binstar"))
-    write(home, {f"binstar/data/{name}": text for name, text in {"https%3A%2F%2Fapi.anaconda.org%2F.token": " t0ken\n", "https%3A%2F%2Fh.token": "t1", "name.token": "t2", "https%3A%2F%2Fi.token": "", "x.txt": "t3"}.items()})  # fmt: skip
-    urls = ["https://api.anaconda.org/t/t0ken", "https://conda.anaconda.org/t/t0ken", "https://h/t/t1"]
+    write(home, {f"binstar/data/{name}": text for name, text in {"https%3A%2F%2Fapi.anaconda.org%2F.token": " t0ken\n", "https%3A%2F%2Fh%2FX.token": "t1", "name.token": "t2", "https%3A%2F%2Fi.token": "", "x.txt": "t3"}.items()})  # fmt: skip
+    urls = ["https://api.anaconda.org/t/t0ken", "https://conda.anaconda.org/t/t0ken", "https://h/X/t/t1"]
     assert list(conda_settings._tokens()) == [Setting(url, "anaconda-client's tokens") for url in urls]
     assert asked == ([] if named else [("binstar", "ContinuumIO")])
     (home / "binstar/data/x.token").write_bytes(b"\xff")
     assert list(conda_settings._tokens()) == []
+
+
+# --- what of a channel is shown, and what is sent for it --------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("https://me:word@h/c", "https://***@h/c"),
+        ("see https://h/t/t0ken/c and https://h/t/other", "see https://h/t/***/c and https://h/t/***"),
+        ("/home/t/x file:///home/t/x", "/home/t/x file:///home/t/x"),
+        ("(/home/t/x)", "(/home/t/x)"),
+        ("file:///a=https://h/t/t0ken/c", "file:///a=https://h/t/***/c"),
+        ("no secret", "no secret"),
+    ],
+)
+def test_passwords_and_tokens_are_not_shown(text: str, shown: str) -> None:
+    assert channel.redacted(text) == shown
+
+
+def test_a_channel_with_variables(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LOGIN", "me")
+    monkeypatch.setenv("WORD", "p%40ss/w0rd".replace("/", "%2F"))
+    monkeypatch.delenv("NOT_SET_HERE", raising=False)
+    place = locate("https://$LOGIN:${WORD}@h.example:8000/t/$WORD/c")
+    assert (place.canonical, place.url, place.folder) == ("https://${LOGIN}:${WORD}@h.example:8000/t/${WORD}/c", "https://h.example:8000/c", "h.example_8000/c")  # fmt: skip
+    found = channel.access(place)
+    assert found == channel.Access("https://h.example:8000/t/p%40ss%2Fw0rd/c", ("me", "p@ss/w0rd"))
+    assert (found.host, found.path) == ("h.example", "/t/p%40ss%2Fw0rd/c")
+    assert channel.Access("file:///x", None).host == ""
+    assert channel.access_of("https://anna@h/c/") == channel.Access("https://h/c", ("anna", ""))
+    assert channel.access(locate("https://h/c")) is None
+    assert safe_text._SECRETS["p%40ss%2Fw0rd"] == "$WORD"
+    assert channel.bare("https://${A}b/${C}") == "https://${A}b/$C"
+    assert locate(f"{OWN}/label/dev").folder == "label/dev"
+    for text, name in (("https://$LOGIN:$NOT_SET_HERE@h/c", "NOT_SET_HERE"), ("https://${NOT_SET_HERE}/c", "NOT_SET_HERE")):
+        with pytest.raises(BadInput) as raised:
+            channel.access(locate(text))
+        assert str(raised.value) == f"channel `{text}` needs the environment variable {name}, which is not set\n\nhint: export {name}=..., or solve with --offline or --index DIR"  # fmt: skip
+
+
+def test_what_is_sent_to_which_server(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A login goes to the server and the folder that it is for, and mirrors are asked in their order."""
+    stack: list[object] = []
+    made = SimpleNamespace(client=lambda parts, headers: stack.append((parts, headers)) or "client")
+    monkeypatch.setattr(client_module, "Client", made.client)
+    for name in ("Retry", "Authentication", "Oci", "GCS", "S3"):
+        monkeypatch.setattr(client_module, f"{name}Middleware", lambda name=name: name)
+    for name in ("Mirror", "AddHeaders"):
+        monkeypatch.setattr(client_module, f"{name}Middleware", lambda told, name=name: (name, told))
+    write(home, {CONDA: "custom_channels: {team: 'https://m.example'}\nchannels: ['https://me:word@h.example/x']\n"})
+    assert client_module.client([locate("team"), locate(LOCAL), locate("https://j.example/c")], {"A": "b"}) == "client"
+    parts, headers = stack.pop()
+    assert parts[:2] == ["Retry", ("Mirror", {f"{TEAM}/": ["https://m.example/team/"]})]
+    assert parts[3:] == ["Authentication", "Oci", "GCS", "S3"]
+    assert (parts[2][0], headers) == ("AddHeaders", {"A": "b"})
+    login = parts[2][1]
+    assert login("h.example", "/x/c/noarch/repodata.json") == {"Authorization": "Basic bWU6d29yZA=="}
+    assert [login("h.example", "/x/cc"), login("h.example", "/x"), login("i.example", "/x/c")] == [None, None, None]
+    client_module.client([locate("https://j.example/c")])
+    assert stack.pop() == (["Retry", "Authentication", "Oci", "GCS", "S3"], {})
+    assert client_module.host(locate("team")) == "m.example"
+    write(home, {CONDA: f"mirrored_channels: {{team: ['{TEAM}', 'https://a.example/1', 'https://a.example/2']}}\n"})
+    assert client_module.host(locate("team")) == "conda.anaconda.org or a.example"
+
+
+@pytest.mark.parametrize(
+    ("texts", "found"),
+    [
+        ({}, Limits(30, 2_000_000_000)),
+        ({"ENVGEN_TIMEOUT": "0.5", "ENVGEN_MAX_SIZE": "3"}, Limits(0.5, 3_000_000)),
+        ({"ENVGEN_TIMEOUT": "0"}, "ENVGEN_TIMEOUT is not a positive number: '0'\n\nhint: for example ENVGEN_TIMEOUT=30"),
+        ({"ENVGEN_MAX_SIZE": "inf"}, "ENVGEN_MAX_SIZE is not a positive number: 'inf'\n\nhint: for example ENVGEN_MAX_SIZE=2000"),
+        ({"ENVGEN_MAX_SIZE": "x"}, "ENVGEN_MAX_SIZE is not a positive number: 'x'\n\nhint: for example ENVGEN_MAX_SIZE=2000"),
+    ],
+)
+def test_limits_of_time_and_size(monkeypatch: pytest.MonkeyPatch, texts: Mapping[str, str], found: Limits | str) -> None:
+    for name in ("ENVGEN_TIMEOUT", "ENVGEN_MAX_SIZE"):
+        monkeypatch.delenv(name, raising=False)
+    for name, text in texts.items():
+        monkeypatch.setenv(name, text)
+    if isinstance(found, Limits):
+        assert limits() == found
+    else:
+        with pytest.raises(BadInput) as raised:
+            limits()
+        assert str(raised.value) == found
+
+
+def test_a_packed_file_is_unpacked_once_and_again_where_its_copy_was_cut(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ENVGEN_CACHE", str(home / "cache"))
+    monkeypatch.setenv("ENVGEN_MAX_SIZE", "1")
+    packed, text = home / "x.zst", b"0123456789" * 100_000
+    packed.write_bytes(zstandard.compress(text[:600_000]) + zstandard.compress(text[600_000:]))
+    path = unpacked(packed)
+    assert path == home / "cache" / "repodata" / f"{hashlib.sha256(packed.read_bytes()).hexdigest()}-1000000.json"
+    assert path.read_bytes() == text
+    begun = path.stat().st_ino
+    assert unpacked(packed).stat().st_ino == begun
+    path.write_bytes(b"cut")
+    assert unpacked(packed).read_bytes() == text
+    assert [file.name for file in path.parent.iterdir()] == [path.name]
+    whole = packed.read_bytes()
+    for content, said in (
+        (
+            zstandard.compress(text + b"0"),
+            "more than 1 MB when it is unpacked\n\nhint: ENVGEN_MAX_SIZE or --max-size raises the limit",
+        ),
+        (whole[:-9], "not a whole zstd file: its end is missing\n\nhint: download it again"),
+        (b"plain text", "not a zstd file: zstd decompressor error: Unknown frame descriptor\n\nhint: download it again"),
+    ):
+        packed.write_bytes(content)
+        with pytest.raises(BadInput) as raised:
+            unpacked(packed)
+        assert str(raised.value) == f"{packed}: {said}"
+    monkeypatch.setenv("ENVGEN_CACHE", str(packed))
+    packed.write_bytes(whole)
+    with pytest.raises(BadInput, match="^the cache cannot be written: .*\n\nhint: set ENVGEN_CACHE to a writable folder$"):
+        unpacked(packed)
+
+
+@pytest.mark.parametrize(
+    ("versions", "version", "found"),
+    [("", "x y", True), ("*", "x y", True), (">=3.9,<3.10.0a0", "3.9.1", True), (">=3.9,<3.10.0a0", "3.10", False), (">=>", "1", None), (">=1", "x y", None)],
+)  # fmt: skip
+def test_ranges_of_conda(versions: str, version: str, found: object) -> None:
+    assert admits(versions, version) is found
+
+
+def test_order_of_versions_and_parts_of_a_url() -> None:
+    assert [is_older("1.9", "1.10"), is_older("1.10", "1.9"), is_older("1", "1.0")] == [True, False, False]
+    assert split_url("https://h/c/noarch/a-b-1%212.0-py_0.conda") == ("a-b", "1!2.0", "py_0")
+    assert split_url("a-1-0.tar.bz2") == ("a", "1", "0")
