@@ -17,14 +17,16 @@ from packaging.version import Version
 from rattler import RepoDataRecord, Subdir
 from unit.test_ceps import Record, record, repodata
 
+from envgen.channels import alternatives, kept, query
 from envgen.channels import index as index_module
-from envgen.channels import kept, query
+from envgen.channels.alternatives import AlternativeSpecs
+from envgen.channels.certain import Refusals
 from envgen.channels.channel import ChannelLocation, locate
 from envgen.channels.counted import Counted, build_name, old_enough
 from envgen.channels.index import FolderIndex, IndexOptions, open_index
 from envgen.channels.recorded import key_of, read_recorded, record_of, recorded_files, recorded_lines, recorded_names
 from envgen.channels.relations import ChannelRelations
-from envgen.channels.solve import Unsolvable, _one_date, _sources, _together, solve
+from envgen.channels.solve import Unsolvable, _one_date, _sources, _together, attempts, solve
 from envgen.channels.watch import Unreachable
 from envgen.model import packages
 from envgen.model.dates import NO_LIMIT, ExcludeNewer
@@ -629,3 +631,122 @@ def test_the_solver_reads_no_more_than_counts(folder: Path) -> None:
     for changes in ({"constraints": ("p11 ==3 py_0", "q >=1", *fixed)}, {"exclude_newer": dates}, {"wrong": frozenset({"a 1 0"})}):
         assert len(_sources(index, replace(REQUEST, **cast("Any", changes)), [locate("c")])) == 1
     assert index.asked == [(NO_LIMIT, sorted(f"p{number}" for number in range(12)), []), (dates, [], []), (NO_LIMIT, [], ["a 1 0"])]
+
+
+# --- alternatives ---------------------------------------------------------------------------------------------------------
+
+
+def alternatives_of(*texts: str) -> list[AlternativeSpecs]:
+    """Each text has the specs of an alternative, and after a bar its constraints."""
+    parts = [text.partition("|") for text in texts]
+    return [AlternativeSpecs(*(tuple(filter(None, part.split(", "))) for part in (specs, limits))) for specs, _, limits in parts]
+
+
+@pytest.mark.parametrize(
+    ("texts", "place"),
+    [
+        (("numpy >=3", "numpy 2.*", "numpy 1.*"), 1),
+        (("numpy 2.*|python <3.12", "numpy 1.*|python <3.12"), 1),
+        (("user", "numpy"), 0),
+        (("nothing", "numpy >=3"), None),
+        (("v::shared 1.*", "v::shared 8.*", "v::own, numpy 9.*", "numpy 1.*", "v::shared 9.*"), 3),
+        (("shared >8", "numpy"), 0),  # the second channel has it, and it would not be asked for what is depended on
+        ((), None),
+    ],
+)
+def test_the_first_alternative_that_has_a_solution(index: FolderIndex, texts: tuple[str, ...], place: int | None) -> None:
+    request = replace(REQUEST, channels=("c", "v"))
+    assert alternatives.first_solvable(request, alternatives_of(*texts), index) == place
+
+
+def test_what_alternatives_of_several_channels_request_themselves(index: FolderIndex) -> None:
+    some = alternatives_of("shared >8, numpy 2.*", "shared >8, numpy 1.*", "v::own 1.*, numpy", "late|numpy <2")
+    runs = [(asked, [one.specs for one in run]) for asked, run in alternatives._runs(replace(REQUEST, channels=("c", "v")), some, index)]  # fmt: skip
+    assert runs == [
+        (("shared >8",), [("shared >8", "numpy 2.*"), ("shared >8", "numpy 1.*")]),
+        (("v::own",), [("own 1.*", "numpy")]),
+        ((), [("late",)]),
+    ]
+
+
+def test_many_alternatives_are_not_tried_where_the_request_has_no_solution(
+    index: FolderIndex, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+    first = alternatives._first
+    monkeypatch.setattr(alternatives, "MANY", 2)
+    monkeypatch.setattr(alternatives, "attempts", lambda requests, *_: asked.append("all") or attempts(requests, index, 1))
+    monkeypatch.setattr(alternatives, "_first", lambda *words: asked.append("one") or first(*words))
+    bad, two, three = (
+        replace(REQUEST, specs=("gone 2.*",)),
+        alternatives_of("numpy", "late"),
+        alternatives_of("nothing", "late", "numpy"),
+    )
+    assert alternatives.first_solvable(bad, three, index) is None
+    assert asked == ["all"]
+    assert alternatives.first_solvable(REQUEST, three, index) == 1
+    assert asked == ["all", "all", "one"]
+    assert alternatives.first_solvable(REQUEST, two, index) == 0
+    assert asked == ["all", "all", "one", "one"]
+
+
+def test_the_made_up_package_of_alternatives() -> None:
+    made = alternatives.MadeUp(alternatives_of("numpy 2.*|python <3.12", "late"))
+    assert [made.package_names(Subdir(name)) for name in ("noarch", "linux-64")] == [["envgen-alternative"], []]
+    name = made._records[0].name
+    assert asyncio.run(made.fetch_package_records(Subdir("linux-64"), name)) == []
+    rows = asyncio.run(made.fetch_package_records(Subdir("noarch"), name))
+    assert [(str(row.version), row.depends, row.constrains) for row in rows] == [("2", ["numpy 2.*"], ["python <3.12"]), ("1", ["late"], [])]  # fmt: skip
+    assert rows[0].url == "https://envgen.invalid/noarch/envgen-alternative-2-0.conda"
+    assert (rows[0].file_name, rows[0].subdir, rows[0].channel) == (
+        "envgen-alternative-2-0.conda",
+        "noarch",
+        "https://envgen.invalid/",
+    )
+
+
+# --- certain --------------------------------------------------------------------------------------------------------------
+
+CHAIN: tuple[Record, ...] = (
+    *(record("top", f"mid {major}.*", "__glibc", version=f"{major}.0") for major in (1, 2)),
+    *(record("mid", f"low {major}.*", version=f"{major}.0") for major in (1, 2)),
+    *(record("low", version=f"{major}.0") for major in (1, 2)),
+    record("careful", constrains=["mid <2"]),
+    record("sometimes", 'low[version="<2",when="__unix"]'),
+    record("aside", version="1.0"),
+    record("aside", "mid", version="2.0"),
+)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def chain(tmp_path_factory: pytest.TempPathFactory) -> Asked:
+    root = tmp_path_factory.mktemp("chain")
+    (root / "c" / "noarch").mkdir(parents=True)
+    (root / "c" / "noarch" / "repodata.json").write_text(json.dumps(repodata(*CHAIN)))
+    return Asked(root, "chain")
+
+
+@pytest.mark.parametrize(
+    ("specs", "limits", "fixed", "wanted", "refused"),
+    [
+        ("top", "", {}, {"top": ["2.0"], "mid": ["2.0"], "low": ["1.0", "2.0"]}, ""),
+        ("top", "low <2", {}, {"top": ["2.0"], "mid": ["2.0"], "low": ["2.0"]}, "low mid top"),
+        ("top", "low <2", {}, {"top": ["1.0"], "mid": ["1.0", "2.0"], "low": ["1.0"]}, ""),
+        ("top <2", "", {}, {"top": ["2.0"], "mid": ["2.0"], "low": ["2.0"]}, "low mid top"),
+        ("top", "", {"mid": ["2.0"]}, {"top": ["1.0"], "low": ["1.0"], "mid": ["2.0"]}, "low top"),
+        ("top, careful", "", {"mid": ["2.0"]}, {"careful": ["1.0"], "mid": ["2.0"]}, "careful"),
+        ("low, sometimes", "", {}, {"low": ["2.0"]}, ""),
+        ("low", "", {}, {"mid": ["9.0"], "top": ["9.0"], "low": ["9.0"]}, "low"),
+        ("top >=3", "", {}, {"top": ["1.0", "2.0"], "mid": ["9.0"]}, "top"),
+        ("aside", "", {}, {"mid": ["9.0"], "aside": ["2.0"]}, ""),
+    ],
+)
+def test_what_certainly_has_no_solution(
+    chain: Asked, specs: str, limits: str, fixed: Mapping[str, list[str]], wanted: Mapping[str, list[str]], refused: str
+) -> None:
+    request = replace(REQUEST, specs=tuple(specs.split(", ")), constraints=tuple(filter(None, [limits])))
+    there = {row["name"] for row in CHAIN}
+    versions = [{name: frozenset(some) for name, some in row.items()} for row in (fixed, wanted)]
+    chain.asked.clear()
+    assert sorted(Refusals(chain).refused(request, there, *versions)) == refused.split()
+    assert chain.asked == [(sorted(there), "c", "linux-64")]
