@@ -714,7 +714,7 @@ CHAIN: tuple[Record, ...] = (
     record("careful", constrains=["mid <2"]),
     record("sometimes", 'low[version="<2",when="__unix"]'),
     record("aside", version="1.0"),
-    record("aside", "mid", version="2.0"),
+    record("aside", "mid", "absent", version="2.0"),
 )  # fmt: skip
 
 

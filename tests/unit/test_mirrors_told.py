@@ -148,7 +148,7 @@ def test_where_channels_are_fetched(home: Path, files: Mapping[str, str], channe
     write(home, files)
     found = list(lines(home, channels))
     if told[-1].endswith(": "):  # what follows is rattler's
-        assert re.match(rf"{re.escape(told[0])}(?!None)\w", found[0])
+        assert re.match(rf"{re.escape(told[0])}Error parsing configuration file: ", found[0])
         assert found[0].endswith("\n\nhint: `envgen help channels` shows an example")
         assert len(found[0].splitlines()) == 3
     else:
@@ -377,7 +377,7 @@ def test_a_packed_file_is_unpacked_once_and_again_where_its_copy_was_cut(home: P
         assert str(raised.value) == f"{packed}: {said}"
     monkeypatch.setenv("ENVGEN_CACHE", str(packed))
     packed.write_bytes(whole)
-    with pytest.raises(BadInput, match="^the cache cannot be written: .*\n\nhint: set ENVGEN_CACHE to a writable folder$"):
+    with pytest.raises(BadInput, match="^the cache cannot be written: \\[Errno .*\n\nhint: set ENVGEN_CACHE to a writable folder$"):
         unpacked(packed)
 
 
