@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import datetime, timedelta, timezone
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 from unit.small import project_of, real_matrix, small_matrix
 
@@ -14,14 +16,22 @@ from envgen.model.address import Address
 from envgen.model.catalogue import Numeric
 from envgen.model.changes import CellChanges, MovedPackage, Placed
 from envgen.model.dates import ExcludeNewer, moment
-from envgen.model.errors import closest
+from envgen.model.errors import BadInput, closest
+from envgen.model.facts import Reason
 from envgen.model.findings import Claim, Finding, Verified
 from envgen.model.impact import Impact, TargetImpact
-from envgen.model.layout import is_input, lock_name, lock_project, page_of
+from envgen.model.layout import is_input, lock_name, lock_project, page_of, place_in_repository
 from envgen.model.limits import BudgetLimits, LicenseLimits
-from envgen.model.packages import Lock
-from envgen.model.pip import PipIndex
+from envgen.model.machine import Diagnosis
+from envgen.model.packages import Lock, Solution
+from envgen.model.pip import PipIndex, PipRequest
 from envgen.model.project import RequestedTarget, target_key
+from envgen.model.requested import with_overrides
+from envgen.model.resolution import AppliedBound, Pin, Resolution, on_platform
+from envgen.model.rules import Registry, Rule
+from envgen.model.run import Download, Failure, LockRun, Solved
+from envgen.model.target_names import named_cuda, target_name
+from envgen.model.text import minors_text, one_line, shortened
 
 AT = Address("x.yaml", 1, 1)
 UTC, EAST = timezone.utc, timezone(timedelta(hours=2))
@@ -170,6 +180,12 @@ def test_places_of_a_repository() -> None:
     assert lock_name("other.yml") == "other.yml"
     inputs = ("matrices/x.yaml", "templates/a.j2", "environments/v/project.yaml", "environments/v/cpu/project.yaml", "environments/v/xproject.yaml", "docs/x.md")  # fmt: skip
     assert [is_input(text) for text in inputs] == [True, True, True, False, False, False]
+    assert {page_of(text) for text in ("project.yaml", "C:\\r\\project.yaml", "/r/project.yaml")} == {"projects"}
+    assert lock_project("sub/environments/v/cpu/conda-lock.yml") == "sub/v"
+    assert lock_project("environments/v/cpu/other.yml") == ""
+    assert [place_in_repository(text) for text in ("environments/v", "/r/sub/matrices/x", "sub/templates/a/b", "docs/x")] == [
+        *(("", "environments/v"), ("/r/sub/", "matrices/x"), ("sub/", "templates/a/b"), ("", ""))
+    ]
     assert {page_of(text) for text in ("matrices/x.yaml", "C:\\r\\matrices\\x.yaml", "/r/matrices/x.yaml")} == {"matrices"}
 
 
@@ -181,4 +197,110 @@ def test_cuda_of_targets_in_words() -> None:
     assert split.on("win-64").cuda is None
     assert split.on("win-64").by_platform == {}
     assert (split.on("linux-64").cuda, cpu.on("linux-64").cuda) == (Version("12.6"), None)
-    assert {name for name, row in matrix.frameworks.items() if not row.companion_of} == set(matrix.hosts)
+    assert [
+        cuda.cuda_text,
+        cpu.cuda_text,
+        replace(cuda, by_platform={"linux-64": Version("12.6"), "win-64": Version("12.4")}).cuda_text,
+    ] == [*("CUDA 12.6", "CPU", "CUDA 12.6 on linux-64, 12.4 on win-64")]
+    assert matrix.hosts == ("alpha", "beta")
+
+
+def with_fields(**fields: Any) -> Any:
+    """An object with these fields alone: all that is asked of it."""
+    return SimpleNamespace(**fields)
+
+
+@pytest.mark.parametrize(
+    ("checkups", "symptoms", "failed"),
+    [
+        ([], [], False),
+        ([(True, "cpu"), (False, "")], ["warning"], False),
+        ([(True, ""), (True, "cpu")], [], True),
+        ([], ["warning", "error"], True),
+    ],
+)
+def test_what_the_doctor_calls_a_failure(checkups: list[tuple[bool, str]], symptoms: list[str], failed: bool) -> None:
+    rows = tuple(with_fields(requested=requested, chosen=chosen) for requested, chosen in checkups)
+    found = Diagnosis(
+        machine=with_fields(), system=with_fields(), symptoms=tuple(with_fields(severity=text) for text in symptoms), checkups=rows
+    )
+    assert found.failed is failed
+
+
+def test_a_bound_says_where_and_whether_it_counts() -> None:
+    reason = Reason("x")
+    both: Any = ("linux-64", "win-64")
+    bound = AppliedBound(package="numpy", versions=SpecifierSet("<2"), platforms=both, always=False, because=reason)
+    assert bound.text(both) == "numpy <2, if anything brings it"
+    assert bound.text((*both, "osx-64")) == "numpy <2 on linux-64, win-64, if anything brings it"
+    always = replace(bound, always=True, versions=SpecifierSet())
+    assert always.text(both) == "numpy"
+    assert [on_platform("cuda", platform) for platform in ("win-64", "")] == ["cuda (win-64)", "cuda"]  # type: ignore[arg-type]
+
+
+def test_a_resolution_has_a_name_and_reasons_of_better_choices() -> None:
+    pins = (Pin("python", "3.12", (Reason("a"),)), Pin("cuda", "12.6", (Reason("b"),)))
+    found = Resolution(project=with_fields(name="v"), target=with_fields(name="cu126"), platforms=(), dropped=(), python=Version("3.12"), choices=(), pins=pins, dependencies=(), excluded={})  # fmt: skip
+    assert found.environment == "v-cu126"
+    moved = found.with_moved({"cuda": "no solution"})
+    assert [[row.text for row in pin.because] for pin in moved.pins] == [["a"], ["no solution", "b"]]
+    assert moved.moved == {"cuda": "no solution"}
+
+
+def test_downloads_of_each_platform_and_the_outcomes_of_a_run() -> None:
+    sizes = {"linux-64": [3, 4], "win-64": [5, None], "osx-64": []}
+    solutions = tuple(Solution(name, tuple(with_fields(size=size) for size in rows)) for name, rows in sizes.items())  # type: ignore[arg-type]
+    found = Solved(resolution=with_fields(), solutions=solutions, files=(), seconds=0).downloads
+    assert found == {"linux-64": Download(2, 7), "win-64": Download(2, 5, exact=False), "osx-64": Download(0, 0)}
+    outcomes = (with_fields(),)
+    assert LockRun(outcomes).whole() is outcomes
+    first, second = BadInput("a"), BadInput("b")
+    with pytest.raises(BadInput) as raised:
+        LockRun(outcomes, (Failure("p", first), Failure("q", second))).whole()
+    assert raised.value is first
+
+
+def test_rules_are_registered_by_name_and_stay_functions() -> None:
+    rules: Registry[Any] = Registry()
+    judge = rules.rule("name", "why", severity="warning", fix="do")(len)
+    assert judge is len
+    assert rules == {"name": Rule(name="name", severity="warning", because="why", judge=len, fix="do")}
+
+
+def test_what_is_asked_of_uv_in_words() -> None:
+    request = PipRequest(environment="v-cpu", platform="linux-64", requirements=("a",))
+    assert (request.place, request.work) == ("pip section of v-cpu, linux-64", "resolving wheels of v-cpu, linux-64")
+
+
+def test_texts_and_names() -> None:
+    assert one_line(" a\n\tb\x07c ") == "a b c"
+    assert [shortened("x" * count) for count in (60, 61)] == [repr("x" * 60), repr("x" * 60 + "...")]
+    minors = [Version(f"3.{minor}") for minor in (14, 9, 10, 11, 12, 9)]
+    assert [minors_text(minors), minors_text(minors, " to "), minors_text([])] == ["3.9-3.12, 3.14", "3.9 to 3.12, 3.14", ""]
+    assert minors_text([Version("2.7"), Version("3.8")]) == "2.7, 3.8"
+    assert [target_name(None), target_name(Version("12.6"))] == ["cpu", "cu126"]
+    assert [named_cuda(text) for text in ("cu126", "cu92", "cu12", "cpu", "cu1260")] == [
+        Version("12.6"),
+        Version("9.2"),
+        None,
+        None,
+        None,
+    ]
+    assert (str(AT), AT.place) == ("x.yaml:1:1", "x.yaml:1")
+
+
+def test_a_target_as_a_project_changes_it() -> None:
+    target = real_matrix().targets["cu126"]
+    requested = RequestedTarget(
+        name="cu126", at=AT, platforms=("win-64", "linux-64"), virtual={"__glibc": "2.35", "__win": "10", "__x": "1"}
+    )
+    found = with_overrides(target, requested)
+    assert found.platforms == tuple(name for name in target.platforms if name in ("linux-64", "win-64"))
+    assert found.virtual["linux-64"] == {**target.virtual["linux-64"], "__glibc": "2.35", "__x": "1"}
+    assert found.virtual["win-64"] == {**target.virtual["win-64"], "__win": "10", "__x": "1"}
+    assert with_overrides(target, replace(requested, platforms=None)).platforms == target.platforms
+    cpu = with_overrides(
+        real_matrix().targets["cpu"], replace(requested, platforms=("osx-64",), virtual={"__cuda_arch": "8.0", "__osx": "14"})
+    )
+    assert cpu.virtual["osx-64"].get("__osx") == "14"
+    assert "__cuda_arch" not in cpu.virtual["osx-64"]
