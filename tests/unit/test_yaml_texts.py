@@ -12,7 +12,7 @@ from unit.small import refused
 from envgen.model.errors import BadInput
 from envgen.yamlfile import document as document_module
 from envgen.yamlfile import text as text_module
-from envgen.yamlfile.document import parse
+from envgen.yamlfile.document import parse, parsed
 from envgen.yamlfile.edit import Edit, flow, spliced
 from envgen.yamlfile.nodes import compose, walk
 from envgen.yamlfile.rows import file_rows
@@ -322,6 +322,7 @@ def test_a_place_is_that_of_the_nearest_parent() -> None:
     assert document.written(("a", "b")) == "1"
     assert parse("", "x.yaml").written(()) == ""
     assert parse("", "x.yaml").data == {}
+    assert parsed("a: 1\n", "x.yaml").data == {"a": 1}
 
 
 def test_aliases_may_not_make_too_many_values(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -346,6 +347,8 @@ def test_a_file_that_cannot_be_read_says_why(tmp_path: Path, monkeypatch: pytest
     assert error() == "x.yaml: there is no such file\n\nhint: `envgen init` writes one"
     path.mkdir()
     assert error() == "x.yaml: cannot be read: it is not a file\n\nhint: move it away; a file belongs here"
+    folder = refused(lambda: text_of(path, "x.yaml", "write one"))
+    assert str(folder) == "x.yaml: cannot be read: it is a folder\n\nhint: it must be a readable text file"
     path.rmdir()
     path.write_bytes("a: ü\nbü".encode() + b"\xff")
     assert (
