@@ -7,7 +7,9 @@ URLs are canonical throughout: a mirror or a folder is a way to read a channel, 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
@@ -26,6 +28,8 @@ from envgen.model.facts import Platform
 from envgen.model.withdrawn import withdrawal
 
 if TYPE_CHECKING:
+    from concurrent.futures import Future
+
     from rattler import PackageName, Subdir
 
     from envgen.model.layout import Layout
@@ -52,6 +56,9 @@ class Index(Protocol):
 
     def fetch(self, names: Iterable[str], channel: ChannelLocation, platform: Platform) -> None:
         """Ask for the records of many packages at once, where one after the other takes longer."""
+
+    def begin(self, channels: Sequence[ChannelLocation], platforms: Iterable[Platform]) -> None:
+        """Begin to open, in other threads, what will be read of some channels."""
 
     def sources(self, channels: Sequence[ChannelLocation], platform: Platform) -> list[Any]:
         """What rattler's solver reads, in the order of the channels."""
@@ -88,6 +95,7 @@ class FolderIndex:
         self.folder = folder
         self.name = name
         self.recorded = recorded
+        self._begun: dict[tuple[str, str], Future[SparseRepoData | None]] = {}
         self._read: dict[tuple[str, str], SparseRepoData | None] = {}
         self._records: dict[tuple[str, str, str], Sequence[RepoDataRecord]] = {}
         self._memory: dict[tuple[str, str, str], Sequence[RepoDataRecord]] = {}
@@ -145,6 +153,12 @@ class FolderIndex:
     def fetch(self, names: Iterable[str], channel: ChannelLocation, platform: Platform) -> None:
         """Nothing: every lookup reads the file."""
 
+    def begin(self, channels: Sequence[ChannelLocation], platforms: Iterable[Platform]) -> None:
+        executor = ThreadPoolExecutor(thread_name_prefix="repodata")
+        for channel, subdir in product(channels, dict.fromkeys((*platforms, "noarch"))):
+            self._begun[channel.folder, subdir] = executor.submit(self._open, channel, subdir)
+        executor.shutdown(wait=False)
+
     def sources(self, channels: Sequence[ChannelLocation], platform: Platform) -> list[Any]:
         return [source for channel in channels for source in self._sources_of(channel, platform)]
 
@@ -171,7 +185,8 @@ class FolderIndex:
     def _subdir(self, channel: ChannelLocation, subdir: str) -> SparseRepoData | None:
         key = (channel.folder, subdir)
         if key not in self._read:
-            self._read[key] = self._open(channel, subdir)
+            begun = self._begun.pop(key, None)  # what failed is tried again: each project has an error of its own
+            self._read[key] = begun.result() if begun and not begun.exception() else self._open(channel, subdir)
         return self._read[key]
 
     def _open(self, channel: ChannelLocation, subdir: str) -> SparseRepoData | None:

@@ -157,7 +157,7 @@ class Holdings:
     def of(self, project: Project) -> Availability:
         """What the channels of a project hold. The packages of all frameworks are asked for at once: it may take the network."""
         names = {"python", *(name for row in project.frameworks for name in self._packages(row.framework))}
-        for platform in dict.fromkeys((*project.platforms, *(p for row in project.targets for p in row.platforms or ()))):
+        for platform in project.every_platform:
             for channel in project.channels:
                 self._index.fetch(names, locate(channel), platform)
 

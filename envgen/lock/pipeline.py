@@ -219,9 +219,9 @@ class _Session:
         return {name: replace(one, seconds=seconds) for name, one in found.items()}
 
     def _stages_of(self, found: Plan) -> _Staged:
+        by = self._solvers.of(found)
         from envgen.lock import decide as deciding
 
-        by = self._solvers.of(found)
         with addressed(found.project.at("channels"), NoSolution):
             stages = deciding.stages(self._matrix, found, by.holdings)
             return _Staged(plan=found, stages=stages, best=stages.first.requests, by=by)
