@@ -18,10 +18,6 @@ from rattler import Channel, Gateway, RepoDataRecord, SparseRepoData
 from envgen.channels.cache import unpacked
 from envgen.channels.channel import ChannelLocation, locate
 from envgen.channels.counted import Counted
-from envgen.channels.limits import limits
-from envgen.channels.live import LiveIndex
-from envgen.channels.mirrors import notes
-from envgen.channels.relations import relation_notes
 from envgen.channels.watch import Say, Unreachable, say_nothing
 from envgen.model.errors import BadInput, NoSolution, closest
 from envgen.model.facts import Platform
@@ -252,15 +248,8 @@ def open_index(
     recorded = layout.shown(layout.index)
     if wanted.offline:
         return FolderIndex(layout.index, recorded, recorded=True), ""
-    places = [locate(channel) for channel in channels]
-    for note in notes(places):
-        say(note)
-    live = LiveIndex(places, limits(), say)
     try:
-        for channel in places:
-            live.records("python", channel, platform)
-        for note in relation_notes({channel: live.relations(channel, platform) for channel in places}):
-            say(note)
+        return _live_index([locate(channel) for channel in channels], platform, say), ""
     except Unreachable as error:
         if not wanted.fallback or not layout.index.is_dir():
             error.hint = f"give --index DIR, or run where the channel can be reached{f'; {error.hint}' if error.hint else ''}"
@@ -269,4 +258,20 @@ def open_index(
             f"{error.what.splitlines()[0]}\nSolving from {recorded} instead: the records of the committed locks, nothing newer."
         )
         return FolderIndex(layout.index, recorded, recorded=True), warning
-    return live, ""
+
+
+def _live_index(places: Sequence[ChannelLocation], platform: Platform, say: Say) -> Index:
+    """Live channels, after each has answered. Imports what concerns the network. Raises Unreachable."""
+    from envgen.channels.limits import limits
+    from envgen.channels.live import LiveIndex
+    from envgen.channels.mirrors import notes
+    from envgen.channels.relations import relation_notes
+
+    for note in notes(places):
+        say(note)
+    live = LiveIndex(places, limits(), say)
+    for channel in places:
+        live.records("python", channel, platform)
+    for note in relation_notes({channel: live.relations(channel, platform) for channel in places}):
+        say(note)
+    return live

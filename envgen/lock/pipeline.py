@@ -138,6 +138,13 @@ class _Staged:
     seconds: float = 0.0
 
 
+def _import_the_rest() -> None:
+    """Import what is needed once there are solutions, while the solver works in threads of its own."""
+    from envgen.lock import one_writer, sandbox, solving  # noqa: F401
+
+    one_writer.warm()
+
+
 class _Session:
     """What the projects of one run share, and what became of them."""
 
@@ -213,8 +220,10 @@ class _Session:
                 name = one.project.name
                 with self._of(name):
                     found[name] = self._stages_of(one)
+            rest = executor.submit(_import_the_rest)
             self._solve_best(list(found.values()), progress)
             prepared.result()
+            rest.result()
         seconds = (time.perf_counter() - begun) / sum(len(one.todo) for one in plans)
         return {name: replace(one, seconds=seconds) for name, one in found.items()}
 
