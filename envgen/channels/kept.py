@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
 from packaging.version import Version
 from rattler import BuildString, MatchSpec, PackageRecord, RepoDataRecord, VersionWithSource
@@ -68,15 +68,22 @@ def is_excluded(old: RepoDataRecord, request: SolveRequest, stay: OfferedRecords
     return False
 
 
-def because(url: str, depends: Sequence[str], request: SolveRequest, solution: Sequence[Record]) -> str:
-    """Why a package is not the build that it was: the spec, or the package of the solution, that refuses it."""
+def because(
+    url: str, depends: Sequence[str], request: SolveRequest, solution: Sequence[Record], chosen: Collection[str] = ()
+) -> str:
+    """Why a package is not the build that it was: the spec, or the package of the solution, that refuses it.
+
+    `chosen` are the specs that no project asks for: what was chosen for it.
+    """
     old = _plain(*split_url(url))
-    return next(_refusals(old, depends, request, solution), "there is no solution with it")
+    return next(_refusals(old, depends, request, solution, chosen), "there is no solution with it")
 
 
-def _refusals(old: PackageRecord, depends: Sequence[str], request: SolveRequest, solution: Sequence[Record]) -> Iterator[str]:
-    name = old.name.normalized
-    yield from (f"`{text}` is requested" for text in _refusing(request.specs, old))
+def _refusals(
+    old: PackageRecord, depends: Sequence[str], request: SolveRequest, solution: Sequence[Record], chosen: Collection[str]
+) -> Iterator[str]:
+    name, own = old.name.normalized, {text.rpartition("::")[2] for text in chosen}
+    yield from (f"`{text}` is {'chosen' if text in own else 'requested'}" for text in _refusing(request.specs, old))
     yield from (f"only {text} is allowed" for text in _refusing(request.constraints, old))
     for record in solution:
         yield from (f"{record.name} {record.version} needs {text}" for text in _refusing(record.depends, old))
@@ -112,11 +119,13 @@ def _plain(name: str, version: str, build: str) -> PackageRecord:
 def because_not_version(
     index: Index, request: SolveRequest, name: str, versions: frozenset[str], solution: Sequence[Record]
 ) -> str:
-    """Why a solution has none of some versions of a package: its platform has none, or what refuses the newest build of them."""
+    """Why a solution has none of some versions of a package: its platform has none, or what refuses all or the newest."""
     python = next((record.version for record in solution if record.name == "python"), "")
     rows = [row for row in _offered(index, request, name, python) if str(row.version) in versions]
     if not rows:
-        return next(iter(_own(request, name)), f"no {name} {' or '.join(sorted(versions))} for {request.platform}")
+        there = [row for row in matching_records(index, name, request.channels, request.platform) if str(row.version) in versions]
+        refusing = (words for words, text in _own(request, name).items() if there and not any(map(match_spec(text).matches, there)))
+        return next(refusing, f"no {name} {' or '.join(sorted(versions))} for {request.platform}")
     newest = max(rows, key=lambda row: (row.version, row.build_number, row.file_name))
     return because(f"/{newest.file_name}", newest.depends, request, solution)
 

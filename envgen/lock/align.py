@@ -107,7 +107,7 @@ class Aligner:
             for row in first[cell.name].records:
                 found.setdefault(row.name, []).append(cell)
                 versions.setdefault(row.name, set()).add(row.version)
-        differing = [name for name, some in versions.items() if len(some) > 1 and not self._is_own(name) and name in found]
+        differing = [name for name, some in versions.items() if len(some) > 1 and not self._is_own(name)]
         offered = {
             name: frozenset.intersection(*(self._cell.offered(cell, first[cell.name], name) for cell in found[name]))
             for name in differing

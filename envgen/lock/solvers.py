@@ -77,10 +77,13 @@ class Solvers:
 
 
 def _check_names(found: Plan, index: Index) -> None:
-    """A dependency that no channel has is more often a typo than a conflict: report it where it is written."""
+    """A dependency that no channel has is more often a typo than a conflict: report it where it is written.
+
+    Targets that were not asked for are solved, too. The lock of one that is unchanged stays, whatever the channels have today.
+    """
     from envgen.channels.query import check_own, unknown_packages
 
-    for resolution in (found.resolutions[name] for name in found.requested):
+    for resolution in (row for name, row in found.resolutions.items() if name not in found.unchanged):
         channels = resolution.project.channels
         own = {dependency.name: dependency for dependency in resolution.dependencies}
         for dependency in own.values():

@@ -98,7 +98,7 @@ class PipLines:
             return
         marker = str(found.marker) if found.marker else ""
         only = frozenset[str]()
-        if marker and of_platforms(marker):
+        if of_platforms(marker):
             only = frozenset(platform for platform in PLATFORMS if holds(marker, platform))
             if "python" not in marker and "implementation" not in marker:
                 found.marker = None

@@ -168,9 +168,7 @@ class _Manifest:
             yield from self._wheels(_requirement(name, row), at, only)
 
     def _wheels(self, text: str, at: Address, only: frozenset[Platform]) -> list[AskedSpec]:
-        """What a requirement of pip asks for; what cannot be taken over is remembered once."""
-        if any(one.at == at and one.text == text for one in self.pip.left):
-            return []
+        """What a requirement of pip asks for."""
         before = len(self.pip.wanted)
         self.pip.add(text, at)
         return [replace(one, only=only or one.only) for one in self.pip.wanted[before:]]
