@@ -143,7 +143,8 @@ class FolderIndex:
         return BadInput(f"not repodata: {error}", where=where, hint="download it again")
 
     def fetch(self, names: Iterable[str], channel: ChannelLocation, platform: Platform) -> None:
-        """Nothing: every lookup reads the file."""
+        """Every lookup reads the file; that of a channel which is not there is an error now, not in the middle of a solve."""
+        self._subdir(channel, platform)
 
     def sources(self, channels: Sequence[ChannelLocation], platform: Platform) -> list[Any]:
         return [source for channel in channels for source in self._sources_of(channel, platform)]
@@ -176,6 +177,8 @@ class FolderIndex:
 
     def _open(self, channel: ChannelLocation, subdir: str) -> SparseRepoData | None:
         folder = self.folder / channel.folder
+        if not folder.is_dir() and self.recorded:
+            return None  # no lock has a package of this channel
         if not folder.is_dir():
             known = {path.parent.parent.relative_to(self.folder).as_posix() for path in self.folder.glob("**/repodata.json*")}
             raise NoSolution(f"channel `{channel.text}` is not in {self.shown}", hint=closest(channel.folder, known))

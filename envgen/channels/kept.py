@@ -43,7 +43,7 @@ def kept_records(index: Index, request: SolveRequest) -> dict[str, RepoDataRecor
 
 
 def _counts(record: RepoDataRecord, request: SolveRequest) -> bool:
-    return old_enough(record, request.exclude_newer) and build_name(record) not in request.wrong
+    return old_enough(record, request.exclude_newer) and not (request.wrong and build_name(record) in request.wrong)
 
 
 def is_excluded(old: RepoDataRecord, request: SolveRequest, stay: OfferedRecords, index: Index) -> bool:
@@ -119,11 +119,13 @@ def _plain(name: str, version: str, build: str) -> PackageRecord:
 def because_not_version(
     index: Index, request: SolveRequest, name: str, versions: frozenset[str], solution: Sequence[Record]
 ) -> str:
-    """Why a solution has none of some versions of a package: its platform has none, or what refuses the newest build of them."""
+    """Why a solution has none of some versions of a package: its platform has none, or what refuses all or the newest."""
     python = next((record.version for record in solution if record.name == "python"), "")
     rows = [row for row in _offered(index, request, name, python) if str(row.version) in versions]
     if not rows:
-        return next(iter(_own(request, name)), f"no {name} {' or '.join(sorted(versions))} for {request.platform}")
+        there = [row for row in matching_records(index, name, request.channels, request.platform) if str(row.version) in versions]
+        refusing = (words for words, text in _own(request, name).items() if there and not any(map(match_spec(text).matches, there)))
+        return next(refusing, f"no {name} {' or '.join(sorted(versions))} for {request.platform}")
     newest = max(rows, key=lambda row: (row.version, row.build_number, row.file_name))
     return because(f"/{newest.file_name}", newest.depends, request, solution)
 

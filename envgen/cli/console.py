@@ -70,7 +70,8 @@ class Terminal:
             echo(text, people=True, err=True)
 
     def begin(self, what: str, steps: int) -> None:
-        """Start a progress bar of so many steps."""
+        """Start a progress bar of so many steps, in the place of one that an error left."""
+        self.end()
         if self._quiet or not sys.stderr.isatty():
             return
         from rich.console import Console

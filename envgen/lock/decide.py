@@ -149,12 +149,15 @@ def _by_solver(changes: Mapping[str, Moved], target: str) -> Mapping[str, str]:
 
 def _before(stage: Stage, found: Resolution, index: Index) -> Mapping[str, str]:
     """What the lock says of its reasons: for what is held, and where the records that show them are not in the index."""
-    stamp = stage.plan.stamps.get(found.target.name)
+    plan = stage.plan
+    stamp = plan.stamps.get(found.target.name)
     if stamp is None:
         return {}
     if index.recorded and stamp.chosen == stamped(found):
         return stamp.moved
-    instead = any(row.name == found.target.name and row.instead_of for row in stage.plan.project.targets)
+    instead = found.target.name in plan.counting and any(
+        row.name == found.target.name and row.instead_of for row in plan.project.targets
+    )
     same = {name for name, version in stamped(found).items() if stamp.chosen.get(name) == version}
     kept = {name for name in stamp.moved if name in same and stage.hold.keeps(found.target.name, name)}
     return {name: text for name, text in stamp.moved.items() if name in kept or (instead and name == TARGET)}

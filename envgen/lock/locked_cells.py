@@ -81,8 +81,7 @@ class LockedCells:
         urls: dict[CellName, dict[str, str]] = {}
         wheels: dict[CellName, list[LockedPackage]] = {}
         for target, path in self._paths.items():
-            lock = conda_lock.read_lock(self._layout.read(path), self._layout.shown(path)) if path.is_file() else None
-            for package in lock.packages if lock else ():
+            for package in conda_lock.read_lock(self._layout.read(path), self._layout.shown(path)).packages:
                 if package.manager == "conda":
                     urls.setdefault((target, package.platform), {})[package.name] = package.url
                 else:

@@ -37,8 +37,8 @@ class Needed:
     @property
     def versions(self) -> Mapping[str, str]:
         """Package -> a version as its specs want it."""
-        found = dict(spec.rpartition("::")[2].split()[:2] for spec in self.specs)
-        texts = {name: text.removesuffix(".*") for name, text in found.items()}
+        rows = (spec.rpartition("::")[2].split() for spec in self.specs)
+        texts = {row[0]: row[1].removesuffix(".*") for row in rows if len(row) > 1}
         python = texts.get("python")
         return {"python": f"{python}.99", "python_abi": python} if python else texts
 

@@ -32,7 +32,7 @@ def one_writer(layout: Layout, reporter: Reporter, *, swept: bool = False) -> It
 
     path = layout.writer
     left = not swept and was_killed(layout)
-    lock = FileLock(path, on_acquired=_sign, thread_local=False)
+    lock = FileLock(path, on_acquired=_sign)
     try:
         _acquire(lock, path, reporter)
     except OSError as error:

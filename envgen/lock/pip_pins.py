@@ -31,7 +31,8 @@ def wheels_of(
         platform: old[platform]
         for platform, request in asked.items()
         if _may_stay(plan, resolution, old.get(platform))
-        and _stamped(plan, resolution, platform) == pip_digest(request, records[platform], old[platform], catalogue)
+        and plan.stamps[resolution.target.name].pip.get(platform)
+        == pip_digest(request, records[platform], old[platform], catalogue)
     }
     todo = [request for platform, request in asked.items() if platform not in found]
     pins = {request.platform: _preferred(old.get(request.platform, ()), plan.freed) for request in todo}
@@ -49,12 +50,6 @@ def _may_stay(plan: Plan, resolution: Resolution, old: Iterable[LockedPackage] |
     stamp = plan.stamps.get(resolution.target.name)
     dated = stamp and as_of(stamp.exclude_newer, resolution.project.exclude_newer)
     return bool(dated) and old is not None and not any(package.name in plan.freed for package in old)
-
-
-def _stamped(plan: Plan, resolution: Resolution, platform: Platform) -> str | None:
-    """The digest that the lock has of what the pip packages of a platform were resolved for."""
-    stamp = plan.stamps.get(resolution.target.name)
-    return stamp.pip.get(platform) if stamp else None
 
 
 def _preferred(old: Iterable[LockedPackage], freed: frozenset[str]) -> dict[str, str]:

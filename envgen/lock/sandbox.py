@@ -7,7 +7,7 @@ could (powers, repetition, formatting, calls of anything but macros and a few me
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -73,8 +73,9 @@ class _Loader(BaseLoader):
     def __init__(self, templates: Path, shown: str) -> None:
         self._templates, self._shown = templates, shown
 
-    def get_source(self, environment: Any, template: str) -> tuple[str, str, None]:
-        return text_of_template(self._templates, template), f"{self._shown}/{template}", None
+    def get_source(self, environment: Any, template: str) -> tuple[str, str, Callable[[], bool]]:
+        text = text_of_template(self._templates, template)
+        return text, f"{self._shown}/{template}", lambda: text_of_template(self._templates, template) == text
 
 
 @cache

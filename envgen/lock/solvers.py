@@ -67,8 +67,11 @@ class Solvers:
 
 
 def _check_names(found: Plan, index: Index) -> None:
-    """A dependency that no channel has is more often a typo than a conflict: report it where it is written."""
-    for resolution in (found.resolutions[name] for name in found.requested):
+    """A dependency that no channel has is more often a typo than a conflict: report it where it is written.
+
+    Targets that were not asked for are solved, too. The lock of one that is unchanged stays, whatever the channels have today.
+    """
+    for resolution in (row for name, row in found.resolutions.items() if name not in found.unchanged):
         channels = resolution.project.channels
         own = {dependency.name: dependency for dependency in resolution.dependencies}
         for dependency in own.values():

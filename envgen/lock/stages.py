@@ -99,7 +99,7 @@ class Stages:
     @cached_property
     def _named(self) -> frozenset[str]:
         """The choices of the locks that are to be the newest: the Python, or frameworks."""
-        return self.plan.freed & {PYTHON, *(row.framework for row in self.plan.project.frameworks)} if self._stamps else frozenset()
+        return self.plan.freed & {PYTHON, *(row.framework for row in self.plan.project.frameworks)}
 
     def _answered(self, hold: Hold, solver: Solver) -> Taken | None:
         """The best choice with this held, or None where nothing solves."""

@@ -11,9 +11,11 @@ from typing import TYPE_CHECKING
 
 from envgen.cache import recalled, remember
 from envgen.files import write_files
+from envgen.formats import conda_lock
 from envgen.lock.keep_records import (
     add_records,
     compared,
+    locks_of,
     named_by,
     named_by_none,
     tidy_records,
@@ -59,8 +61,11 @@ class Writer:
 
     def _named_before(self, project: str) -> set[str]:
         """What the locks of a project name; where one is damaged, nothing, and the recorded index is compared with all locks."""
+        layout = self._layout
         try:
-            return named_by(self._layout, project)
+            for path in locks_of(layout, project):
+                conda_lock.read_stamp(layout.read(path), layout.shown(path))  # of half a lock, the URLs say nothing
+            return named_by(layout, project)
         except BadInput:
             self._killed = True
             return set()

@@ -49,9 +49,13 @@ CORE = (
     *("matrix/conditions", "matrix/constraints", "model/ranges", "targets", "machine/fit", "review/stale"),
     *("install/condition", "install/judge", "install/platform_lock", "install/messages", "install/plan", "install/transaction"),
     *("probe/rules_answer", "probe/rules_no_answer", "probe/rules_no_gpu", "pip", "migrate", "export"),
+    *("project", "yamlfile", "machine", "diff"),
 )
 # The tests that were written for a part of the core: they come first, and all of them.
 CLOSE = {
+    "project/": ("unit/test_project_told.py", "unit/test_edit.py"),
+    "project/cached": ("unit/test_project_cached.py",),
+    "review/stale": ("system/test_check.py",),
     "resolver/": ("unit/test_told.py", "unit/test_cells.py", "unit/test_dependencies.py", "unit/test_unserved.py"),
     "verify/alone": ("unit/test_wrong_builds.py",),
     "verify/judgements": ("unit/test_verify_told.py",),
@@ -63,6 +67,14 @@ CLOSE = {
     "migrate/": ("unit/test_migrate_told.py",),
     "export/": ("unit/test_export_told.py",),
     "lock/smallest": ("unit/test_smallest.py",),
+    "lock/needs": ("unit/test_needs.py",),
+    "lock/sandbox": ("unit/test_sandbox.py", "unit/test_render.py"),
+    "lock/render": ("unit/test_render.py",),
+    "lock/align": ("unit/test_align_told.py", "system/test_align.py"),
+    "lock/choose": ("unit/test_choose.py",),
+    "lock/lock_text": ("system/test_lock_text.py",),
+    "lock/condalock": ("system/test_lock_text.py",),
+    "lock/one_writer": ("unit/test_one_writer.py",),
     "verify/check": ("unit/test_inferred.py",),
     "verify/entries": ("unit/test_inferred.py",),
     "verify/registry": ("unit/test_inferred.py",),
@@ -72,13 +84,18 @@ CLOSE = {
     "targets": ("unit/test_targets.py",),
     "model/ranges": ("unit/test_ranges.py",),
     "matrix/con": ("unit/test_told.py", "unit/test_rule_texts.py"),
+    "install/condition": ("unit/test_install_told.py",),
     "install/judge": ("unit/test_judge.py",),
+    "install/messages": ("unit/test_install_told.py",),
     "install/": ("unit/test_install_plan.py",),
     "formats/": ("unit/test_formats_told.py", "unit/test_formats_small.py", "unit/test_prefix_told.py", "unit/test_beside.py"),
     "pip/": ("unit/test_pip_told.py", "unit/test_answers_of_uv.py"),
     "formats/builds": ("unit/test_builds.py", "unit/test_rule_texts.py", "unit/test_formats_small.py"),
     "formats/conda_specs": ("system/test_lock_text.py",),
-    "lock/": ("unit/test_hold_and_numerics.py", "unit/test_lock_in_process.py", "unit/test_plan.py", "unit/test_nothing_to_do.py"),
+    "lock/": (
+        *("unit/test_hold_and_numerics.py", "unit/test_lock_in_process.py", "unit/test_plan.py", "unit/test_nothing_to_do.py"),
+        *("unit/test_lock_whole.py", "unit/test_lock_choices.py", "unit/test_lock_parts.py"),
+    ),
 }
 LOADING = ("envgen/matrix/", "envgen/model/", "envgen/yamlfile/")  # what reads the matrices: with a mutant of it they are read anew
 TESTS = ("tests/unit", "tests/verify", "tests/system")
@@ -249,20 +266,34 @@ def calls_of(tests: Tests, items: list[pytest.Item], functions: Functions, core:
     return found
 
 
+def function_names(functions: Iterable[Place]) -> dict[str, str]:
+    """For each module a digest of the names of its functions."""
+    found: dict[str, set[str]] = defaultdict(set)
+    for module, qualname, _ in functions:
+        found[module].add(qualname)
+    return {module: hashlib.sha256("\n".join(sorted(names)).encode()).hexdigest() for module, names in found.items()}
+
+
+def is_known(kept: dict[str, Any], digest: str, there: dict[str, str]) -> bool:
+    """Whether the calls of a file of tests are still those that were found: a new function may be called by any test of its module."""
+    return kept.get("digest") == digest and all(there.get(module) == names for module, names in kept.get("modules", {}).items())
+
+
 def all_calls(tests: Tests, functions: Functions, core: Iterable[str], say: Callable[[str], None]) -> dict[str, list[Any]]:
-    """The calls of each file of tests; asked anew for files that have changed."""
+    """The calls of each file of tests; asked anew for files that have changed, or that call a module with other functions now."""
     path = KEPT / "calls.json"
     kept: dict[str, Any] = json.loads(path.read_text()) if path.exists() else {}
-    files = tests.files()
+    files, there = tests.files(), function_names(functions)
     digests = {name: hashlib.sha256((REPO / name).read_bytes()).hexdigest() for name in files}  # before any is edited
     for name, items in files.items():
         digest = f"{digests[name]}-{len(items)}"
-        if kept.get(name, {}).get("digest") != digest:
+        if not is_known(kept.get(name, {}), digest, there):
             begun = time.monotonic()
             rows = forked(lambda items=items: calls_of(tests, items, functions, core), 1200) or []
             wrong = sum(not row[2] for row in rows)
             say(f"{name}: {len(rows)} of {len(items)} tests, {wrong} fail here, {time.monotonic() - begun:.0f} s")
-            kept[name] = {"digest": digest, "tests": rows}
+            called = {module for row in rows for module, _ in row[3]}
+            kept[name] = {"digest": digest, "modules": {module: there[module] for module in sorted(called)}, "tests": rows}
             path.write_text(json.dumps(kept))
     return {name: kept[name]["tests"] for name in tests.files()}
 
@@ -333,6 +364,7 @@ class Mutants:
         self.options = options
         self.out = os.fdopen(os.dup(1), "w", encoding="utf-8")
         self.tests: Tests | None = None
+        self.below: list[str] = []
 
     def say(self, text: str) -> None:
         print(text, file=self.out, flush=True)
@@ -390,14 +422,17 @@ class Mutants:
                 )
 
     def report(self) -> None:
-        """Killed of tried, module by module."""
+        """Killed of tried, module by module, and the modules of which too few are killed."""
         kept, all_killed, all_tried = results(), 0, 0
         for module in self.wanted():
             rows = [kept[mutant.key] for mutant in self.drawn(module) if mutant.key in kept]
             killed = sum(bool(row["by"]) for row in rows)
             all_killed, all_tried = all_killed + killed, all_tried + len(rows)
             self.say(f"{module:40} {killed:3} of {len(rows):3} killed {100 * killed // max(len(rows), 1):4} %")
+            self.below += [module] if 100 * killed < self.options.least * len(rows) else []
         self.say(f"{'together':40} {all_killed:3} of {all_tried:3} killed {100 * all_killed // max(all_tried, 1):4} %")
+        if self.below:
+            self.say(f"below {self.options.least} %: {', '.join(self.below)}")
 
 
 def results() -> dict[str, dict[str, Any]]:
@@ -408,20 +443,22 @@ def results() -> dict[str, dict[str, Any]]:
 
 
 def main() -> int:
-    """Options in, pytest's status out."""
+    """Options in; pytest's status out, or 1 where too few changes of a module are noticed."""
     parser = argparse.ArgumentParser(description="Mutants of the core: which of them do the tests notice?")
     parser.add_argument("modules", nargs="*", help="such as resolver or lock/plan; the whole core by default")
     parser.add_argument("--number", type=int, default=25, help="mutants of a module (25)")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--budget", type=float, default=10, help="seconds of tests for a mutant (10)")
     parser.add_argument("--survivors", action="store_true", help="try those again that survived")
+    parser.add_argument("--least", type=int, default=0, metavar="PERCENT", help="exit 1 where fewer of a module are killed")
     parser.add_argument("--tests", nargs="*", default=TESTS)
     options = parser.parse_args()
     os.environ.setdefault("ENVGEN_EXAMPLES", "0.2")
     KEPT.mkdir(exist_ok=True)
     words = ["-q", "-s", "-p", "no:cacheprovider", "-p", "no:xdist", "--no-header", "-W", "ignore", *options.tests]
     os.chdir(REPO)
-    return int(pytest.main(words, plugins=[Mutants(options)]))
+    mutants = Mutants(options)
+    return int(pytest.main(words, plugins=[mutants])) or int(bool(mutants.below))
 
 
 if __name__ == "__main__":

@@ -227,6 +227,17 @@ def test_ranges_of_one_package_are_merged_as_conda_lock_merges_them(depends: lis
     assert found == condalock._dependencies(depends, ())
 
 
+@pytest.mark.parametrize(
+    ("names", "expected"),
+    [({"lib"}, {"lib": "<3,>=1", "a": ""}), ({"lib", "old"}, {"lib": "<3,>=1", "a": "", "old": ">=2"})],
+)
+def test_conda_lock_is_given_a_conditional_dependency_only_where_its_package_is_there(
+    names: set[str], expected: dict[str, str]
+) -> None:
+    depends = ["lib >=1", "a", "old[version='>=2', when=\"python <3.9\"]", "lib <3"]
+    assert condalock._dependencies(depends, names) == expected
+
+
 @pytest.mark.parametrize("folder", [REPO / "environments" / "index", SAMPLE], ids=["recorded", "sample"])
 def test_the_dependencies_of_real_records_are_covered_and_read_the_same(folder: object) -> None:
     """But for `1.*.*`, which a few records have."""

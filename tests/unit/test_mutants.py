@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from functools import cache
+from io import StringIO
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -87,8 +90,9 @@ def test_mutants_of_the_core_are_code_of_functions_that_are_there(module: str) -
 
 @pytest.mark.thorough
 def test_each_mutant_that_changes_nothing_is_one_and_says_why() -> None:
+    of = cache(lambda module: mutants((REPO / module).read_text(encoding="utf-8")))
     for (module, function, before, after, nth), because in some(same().items()):
-        rows = mutants((REPO / module).read_text(encoding="utf-8"))
+        rows = of(module)
         found = [row.nth for row in rows if (row.function, row.before, row.after) == (function, before, after)]
         assert found and max(found) >= nth, (module, function, before)
         assert len(because) > 20
@@ -113,3 +117,48 @@ def test_modules_of_the_core_that_nobody_has_imported_yet_are_imported(monkeypat
 def test_two_equal_changes_in_one_function_are_told_apart() -> None:
     rows = [(mutant.before, mutant.nth) for mutant in mutants("def pair():\n    return 1, 1\n") if mutant.after == "2"]
     assert rows == [("1", 1), ("1", 2)]
+
+
+@pytest.mark.parametrize(
+    ("least", "killed", "status", "said"),
+    [
+        ("0", 0, 0, "lock/kept.py                        0 of   4 killed    0 %"),
+        ("75", 3, 0, "lock/kept.py                        3 of   4 killed   75 %"),
+        ("76", 3, 1, "below 76 %: envgen/lock/kept.py, envgen/lock/pin.py"),
+    ],
+)
+def test_a_run_fails_where_too_few_changes_of_a_module_are_noticed(
+    least: str, killed: int, status: int, said: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Of a module whose changes were not tried nothing is known."""
+    tried = {"kept": 4, "pin": 4, "plan": 0}
+    out = StringIO()
+    rows = {f"envgen/lock/{name}.py": [SimpleNamespace(key=f"{name}{n}") for n in range(count)] for name, count in tried.items()}
+
+    def judged(_: object, plugins: list[run.Mutants]) -> int:
+        (found,) = plugins
+        found.out.close()
+        found.out = out  # type: ignore[assignment]
+        found.report()
+        return 0
+
+    monkeypatch.setattr(run.Mutants, "drawn", lambda _, module: rows[module])
+    monkeypatch.setattr(
+        run, "results", lambda: {row.key: {"by": row.key[-1] < str(killed)} for some in rows.values() for row in some}
+    )
+    monkeypatch.setattr(run, "pytest", SimpleNamespace(main=judged))
+    monkeypatch.setattr(run, "KEPT", tmp_path / "kept")
+    monkeypatch.setattr(run.sys, "argv", ["run.py", "lock/kept", "lock/pin", "lock/plan", "--least", least])
+    assert run.main() == status
+    assert said in out.getvalue()
+
+
+def test_the_calls_of_tests_are_asked_for_again_where_the_tests_or_the_functions_of_a_module_are_others() -> None:
+    names = run.function_names([("a.py", "f", 1), ("a.py", "g", 9), ("b.py", "f", 1)])
+    assert names == run.function_names([("a.py", "g", 2), ("a.py", "f", 7), ("b.py", "f", 3)])
+    kept = {"digest": "1", "modules": {"a.py": names["a.py"]}, "tests": []}
+    assert run.is_known(kept, "1", names)
+    assert run.is_known(kept, "1", run.function_names([("a.py", "f", 1), ("a.py", "g", 9), ("b.py", "h", 1)]))
+    assert not run.is_known(kept, "2", names)
+    assert not run.is_known(kept, "1", run.function_names([("a.py", "f", 1), ("b.py", "f", 1)]))
+    assert not run.is_known({}, "1", names)

@@ -417,3 +417,26 @@ def test_a_value_of_another_kind_is_refused_with_an_address(tmp_path: Path, key:
     text = f"name: demo-cu126\nchannels: [conda-forge]\nplatforms: [linux-64]\ndependencies: []\n{key}: {value}\n"
     lines = [line for line in text.splitlines() if not line.startswith(f"{key}: [")]
     assert refusal(tmp_path, "\n".join(lines) + "\n").startswith("templates/environment.yml.j2:1:1: ")
+
+
+def test_the_digest_follows_what_decides_about_wheels_and_is_in_no_file(tmp_path: Path) -> None:
+    folder = templates(tmp_path, TEMPLATE)
+    base = PROJECT.replace("targets: [cpu, cu126]", "targets: [cpu]") + "pip: [wheel-a, wheel-b]\n"
+    more = [
+        'pip-indexes: {team: {url: "https://one.example/simple", packages: [wheel-a]}}\n',
+        'pip-indexes: {team: {url: "https://two.example/simple", packages: [wheel-a]}}\n',
+        'pip-indexes: {team: {url: "https://one.example/simple", packages: [wheel-b]}}\n',
+        "find-links: [https://links.example/]\n",
+        "pip-build: [wheel-a]\n",
+    ]
+    digests = []
+    for text in ("", *more):
+        of = resolution(base + text, "cpu")
+        digests.append(digest(of, render(of, folder, "templates", SOURCE), folder))
+    assert len(set(digests)) == len(digests)
+
+
+def test_the_indexes_of_wheels_are_in_the_file_and_the_public_index_is_not_asked(tmp_path: Path) -> None:
+    of = resolution(PROJECT + "pip: [wheel-a]\npip-repositories: [https://own.example/simple]\n")
+    data = yaml.safe_load(rendered(tmp_path, TEMPLATE, of))
+    assert (data["pip-repositories"], data["allow-pypi-requests"]) == (["https://own.example/simple"], False)

@@ -22,7 +22,7 @@ from envgen.matrix.load import matrix_of
 from envgen.model.errors import BadInput
 from envgen.model.layout import Layout
 from envgen.model.rules import Rule
-from envgen.yamlfile.document import Document, parse
+from envgen.yamlfile.document import Document, parsed
 from envgen.yamlfile.schema import problems
 from envgen.yamlfile.text import source
 
@@ -62,7 +62,7 @@ def _read(layout: Layout) -> tuple[dict[str, Document], dict[str, str], tuple[Ba
         shown = layout.shown(path)
         try:
             text = source(path, shown)
-            document = parse(text, shown)
+            document = parsed(text, shown)
         except BadInput as error:
             errors.append(error)
             continue
