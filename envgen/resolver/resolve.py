@@ -228,8 +228,11 @@ def _unserved(candidates: Candidates, cell: Cell) -> tuple[Reason | None, tuple[
     if reason:
         return reason, (Obstacle(reason=reason, target=cell.target.name, platform=cell.platform, release=None),)
     nothing = Reason("no choice serves it", cell.target.at)
-    if not candidates.told and candidates.lacks_any((cell,)):
-        return nothing, ()
+    if not candidates.told:
+        if candidates.lacks_any((cell,)):
+            return nothing, ()
+        if candidates.any_serves(cell.target):
+            return None, ()
     found = serve(candidates, (cell,))
     why = _why_unserved(candidates, (cell,), found.obstacles) if candidates.told and not found.assignment else nothing
     return None if found.assignment else why, found.obstacles
