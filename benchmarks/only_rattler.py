@@ -30,7 +30,15 @@ async def main() -> None:
         virtual = [virtual_package(name, value) for name, value in sorted(request["virtual"].items())]
         specs = [MatchSpec(spec, strict=False) for spec in request["specs"]]
         platforms = [request["platform"], "noarch"]
-        return len(await solve(sources[request["platform"]], specs, gateway=gateway, platforms=platforms, virtual_packages=virtual))
+        found = await solve(
+            sources[request["platform"]],
+            specs,
+            gateway=gateway,
+            platforms=platforms,
+            virtual_packages=virtual,
+            constraints=request["constraints"],
+        )
+        return len(found)
 
     counts = await asyncio.gather(*(one(request) for request in job["requests"]))
     print(counts)

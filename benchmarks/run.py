@@ -34,6 +34,7 @@ from choose import choose_rows
 from foreign import foreign_rows
 from fuzz import fuzz_rows
 from pip_section import pip_rows
+from real_conda import conda_rows
 from records import records_rows
 from resolver import Row, resolver_rows
 from review import review_rows
@@ -149,9 +150,13 @@ def requests_of(root: Path, index: Path) -> str:
 
     outcomes = lock(Layout(root), LockRequest(index_folder=index, jobs=os.cpu_count() or 1), Terminal(), best_here).whole()
     requested = [asdict(request) for outcome in outcomes for request in requests(outcome.resolution)]
-    folders = {subdir: index / "conda-forge" / subdir for subdir in ("noarch", *(request["platform"] for request in requested))}
-    files = {subdir: plain_file(folder) for subdir, folder in folders.items()}
+    files = plain_files(index, *(request["platform"] for request in requested))
     return json.dumps({"requests": requested, "files": files}, default=str)
+
+
+def plain_files(index: Path, *platforms: str) -> dict[str, Path]:
+    """The repodata of conda-forge for some platforms and noarch."""
+    return {subdir: plain_file(index / "conda-forge" / subdir) for subdir in ("noarch", *platforms)}
 
 
 def plain_file(folder: Path) -> Path:
@@ -366,6 +371,9 @@ def parts(index: Path, scratch: Path) -> Mapping[str, Callable[[], list[Row]]]:
         "start": lambda: start_rows(lambda *argv: partial(once, [python, *argv], REPO, environment)),
         "lock": lambda: cell_rows(workspace(scratch / "cells"), scratch, environment, index),
         "index": lambda: index_rows(scratch, {**os.environ, "ENVGEN_INDEX": str(scratch / "big")}, index),
+        "conda": lambda: conda_rows(
+            workspace(scratch / "conda"), scratch, environment, plain_files(index, "linux-64", "linux-aarch64")
+        ),
         "align": lambda: align_rows(scratch / "align", index),
         "pip": lambda: pip_rows(scratch / "pip", index),
         "choose": lambda: choose_rows(workspace(scratch / "choose"), index),
@@ -393,12 +401,15 @@ def main() -> None:
     path = REPO / "benchmarks" / "RESULTS.md"
     with tempfile.TemporaryDirectory() as scratch:
         os.environ["ENVGEN_CACHE"] = str(Path(scratch) / "cache")
+        os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # both sides are compiled, in the round that warms up
         every = parts(index, Path(scratch))
         options = argparse.ArgumentParser(description=__doc__)
         options.add_argument("parts", nargs="*", choices=[[], *every], metavar="PART", help=", ".join(every))
         tables = written(path.read_text(encoding="utf-8"))
         for name in options.parse_args().parts or every:
             rows = [f"| {what} | {value} | {goal} |\n" for what, value, goal in every[name]()]
+            if not rows:
+                continue
             tables[name] = "".join(["| measured | median | goal |\n", "|---|---:|---|\n", *rows])
             print(f"## {name}\n\n{tables[name]}", flush=True)
             body = "".join(f"\n## {name}\n\n{tables[name]}" for name in every if name in tables)

@@ -12,7 +12,7 @@ import json
 import os
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import fields, is_dataclass
 from datetime import date, datetime
@@ -123,7 +123,7 @@ def _program() -> str:
     found = [__version__, sys.version, str(root)]
     for folder, _, names in sorted(os.walk(root)):
         for name in sorted(name for name in names if name.endswith(".py")):
-            status = Path(folder, name).stat()
+            status = os.stat(f"{folder}/{name}")  # noqa: PTH116 - hundreds of files; a Path for each takes twice as long
             found.append(f"{name} {status.st_mtime_ns} {status.st_size}")
     return "\n".join(found)
 
@@ -133,14 +133,15 @@ def _program() -> str:
 # part come first, and the value is the last. The fields of a dataclass are its parts, so the model is its own schema.
 
 
-def _classes() -> Mapping[str, type]:
-    """The dataclasses of the model by name: those of the modules that are imported now."""
+def _modules() -> tuple[str, ...]:
+    """The modules of the model that are imported now."""
     packages = tuple({f"{module.__package__}." for module in (facts, project)})
-    return _classes_in(tuple(name for name in sys.modules if name.startswith(packages)))
+    return tuple(name for name in sys.modules if name.startswith(packages))
 
 
 @cache
 def _classes_in(modules: tuple[str, ...]) -> Mapping[str, type]:
+    """The dataclasses of some modules by name."""
     kinds = (kind for name in modules for kind in vars(sys.modules[name]).values())
     return {kind.__name__: kind for kind in kinds if isinstance(kind, type) and is_dataclass(kind)}
 
@@ -148,7 +149,7 @@ def _classes_in(modules: tuple[str, ...]) -> Mapping[str, type]:
 def encoded(value: object) -> str:
     """A value of the model as JSON. Raises TypeError for a type that the model does not use."""
     places: dict[tuple[object, ...], int] = {}
-    classes = _classes()
+    classes = _classes_in(_modules())
 
     def place(part: object) -> int:
         if part is None or type(part) in (str, int, bool, float):
@@ -181,27 +182,29 @@ def _taken_apart(value: object, classes: Mapping[str, type]) -> tuple[str, Itera
     raise TypeError(f"a {kind} cannot be kept in the cache")
 
 
-@lru_cache(maxsize=4)  # several commands in one process have the same facts
+@lru_cache(maxsize=64)  # one command reads the same facts before and after the projects; several in one process do, too
 def decoded(text: str) -> Any:
     """The value that was encoded. Raises ValueError, LookupError or TypeError for other text."""
     parts: list[Any] = []
-    makers = dict(_makers())
+    makers = _makers(_modules())
     for row in json.loads(text):
         parts.append(makers[row[0]]([parts[place] for place in row[1:]]) if isinstance(row, list) else row)
     return parts[-1]
 
 
-def _makers() -> Iterator[tuple[str, Callable[[list[Any]], Any]]]:
-    """What puts the parts of each kind together."""
-    yield "tuple", tuple
-    yield "frozenset", frozenset
-    yield "dict", lambda parts: dict(zip(parts[::2], parts[1::2], strict=True))
-    yield "SpecifierSet", lambda parts: SpecifierSet(parts[0], prereleases=parts[1])
-    yield "Version", lambda parts: Version(*parts)
-    yield "date", lambda parts: date.fromisoformat(*parts)
-    yield "datetime", lambda parts: datetime.fromisoformat(*parts)
-    for name, kind in _classes().items():
-        yield name, partial(_instance, kind, _names(kind))
+@cache
+def _makers(modules: tuple[str, ...]) -> Mapping[str, Callable[[list[Any]], Any]]:
+    """What puts the parts of each kind together, for the classes of some modules."""
+    return {
+        "tuple": tuple,
+        "frozenset": frozenset,
+        "dict": lambda parts: dict(zip(parts[::2], parts[1::2], strict=True)),
+        "SpecifierSet": lambda parts: SpecifierSet(parts[0], prereleases=parts[1]),
+        "Version": lambda parts: Version(*parts),
+        "date": lambda parts: date.fromisoformat(*parts),
+        "datetime": lambda parts: datetime.fromisoformat(*parts),
+        **{name: partial(_instance, kind, _names(kind)) for name, kind in _classes_in(modules).items()},
+    }
 
 
 def _instance(kind: Any, names: tuple[str, ...], parts: list[Any]) -> Any:

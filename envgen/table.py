@@ -1,4 +1,7 @@
-"""Tables for reports: drawn by rich, one style everywhere; where they are too wide, columns give way and no word is broken."""
+"""Tables for reports: one style everywhere; where they are too wide, columns give way and no word is broken.
+
+rich draws what wraps or is not ASCII. Importing it takes longer than most commands do, and most tables have neither.
+"""
 
 from __future__ import annotations
 
@@ -92,12 +95,33 @@ def fitted(found: TextTable, width: int) -> TextTable:
 
 
 def _drawn(found: TextTable, width: int) -> tuple[str, ...]:
+    widths = _widths(found, width)
+    cells = [pair for row in (found.headings, *found.rows) for pair in zip(row, widths, strict=True)]
+    is_plain = all(cell.isascii() and cell.isprintable() and cell == cell.strip() and len(cell) <= most for cell, most in cells)
+    return _drawn_plainly(found, widths) if is_plain else _drawn_by_rich(found, widths)
+
+
+def _drawn_plainly(found: TextTable, widths: Sequence[int]) -> tuple[str, ...]:
+    """Each row in one line, as rich draws it."""
+    between = " " * _BETWEEN
+
+    def line(row: Sequence[str]) -> str:
+        cells = zip(found.headings, row, widths, strict=True)
+        return (
+            f" {between.join(text.rjust(most) if name in found.right else text.ljust(most) for name, text, most in cells)}".rstrip()
+        )
+
+    rule = "─" * (_total(widths) - _EDGES)
+    return tuple(filter(None, (line(found.headings), f" {rule}", *map(line, found.rows))))
+
+
+def _drawn_by_rich(found: TextTable, widths: Sequence[int]) -> tuple[str, ...]:
     from rich.box import SIMPLE_HEAD
     from rich.table import Table as Drawn
     from rich.text import Text
 
     drawn = Drawn(box=SIMPLE_HEAD, pad_edge=False)
-    for heading, columns in zip(found.headings, _widths(found, width), strict=True):
+    for heading, columns in zip(found.headings, widths, strict=True):
         justify: Align = "right" if heading in found.right else "left"
         drawn.add_column(heading, justify=justify, no_wrap=heading not in found.fold, overflow="fold", width=columns)
     for row in found.rows:
@@ -121,14 +145,21 @@ def _least(found: TextTable) -> list[int]:
 
 def _columns(found: TextTable, *, whole: bool) -> list[int]:
     """The widest line of each column; of those that fold, unless they are `whole`, the widest word."""
-    from rich.cells import cell_len
-
     columns = []
     for heading, *cells in zip(found.headings, *found.rows, strict=True):
         words = heading in found.fold and not whole
         parts = (part for cell in (heading, *cells) for part in (cell.split() if words else cell.splitlines()))
-        columns.append(max(map(cell_len, parts), default=0))
+        columns.append(max(map(_length, parts), default=0))
     return columns
+
+
+def _length(text: str) -> int:
+    """How many columns a text takes."""
+    if text.isascii():
+        return len(text)
+    from rich.cells import cell_len
+
+    return cell_len(text)
 
 
 def _total(columns: Sequence[int]) -> int:

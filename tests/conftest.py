@@ -71,7 +71,7 @@ def _temporary_files_in_memory(config: pytest.Config) -> None:
     memory = Path("/dev/shm")
     if "TMPDIR" in os.environ or config.option.basetemp or not _has_room(memory):
         return
-    folder = tempfile.mkdtemp(prefix="e-", dir=memory)  # short: a longer path than 127 characters changes the scripts that pip writes
+    folder = tempfile.mkdtemp(prefix="e-", dir=memory)  # short: pip writes other scripts where a path is longer than 127 characters
     os.environ["TMPDIR"] = tempfile.tempdir = folder
     config.option.basetemp = f"{folder}/t"
     config.add_cleanup(lambda: shutil.rmtree(folder, ignore_errors=True))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
 from packaging.version import Version
 from rattler import BuildString, MatchSpec, PackageRecord, RepoDataRecord, VersionWithSource
@@ -43,7 +43,7 @@ def kept_records(index: Index, request: SolveRequest) -> dict[str, RepoDataRecor
 
 
 def _counts(record: RepoDataRecord, request: SolveRequest) -> bool:
-    return old_enough(record, request.exclude_newer) and build_name(record) not in request.wrong
+    return old_enough(record, request.exclude_newer) and not (request.wrong and build_name(record) in request.wrong)
 
 
 def is_excluded(old: RepoDataRecord, request: SolveRequest, stay: OfferedRecords, index: Index) -> bool:
@@ -68,15 +68,22 @@ def is_excluded(old: RepoDataRecord, request: SolveRequest, stay: OfferedRecords
     return False
 
 
-def because(url: str, depends: Sequence[str], request: SolveRequest, solution: Sequence[Record]) -> str:
-    """Why a package is not the build that it was: the spec, or the package of the solution, that refuses it."""
+def because(
+    url: str, depends: Sequence[str], request: SolveRequest, solution: Sequence[Record], chosen: Collection[str] = ()
+) -> str:
+    """Why a package is not the build that it was: the spec, or the package of the solution, that refuses it.
+
+    `chosen` are the specs that no project asks for: what was chosen for it.
+    """
     old = _plain(*split_url(url))
-    return next(_refusals(old, depends, request, solution), "there is no solution with it")
+    return next(_refusals(old, depends, request, solution, chosen), "there is no solution with it")
 
 
-def _refusals(old: PackageRecord, depends: Sequence[str], request: SolveRequest, solution: Sequence[Record]) -> Iterator[str]:
-    name = old.name.normalized
-    yield from (f"`{text}` is requested" for text in _refusing(request.specs, old))
+def _refusals(
+    old: PackageRecord, depends: Sequence[str], request: SolveRequest, solution: Sequence[Record], chosen: Collection[str]
+) -> Iterator[str]:
+    name, own = old.name.normalized, {text.rpartition("::")[2] for text in chosen}
+    yield from (f"`{text}` is {'chosen' if text in own else 'requested'}" for text in _refusing(request.specs, old))
     yield from (f"only {text} is allowed" for text in _refusing(request.constraints, old))
     for record in solution:
         yield from (f"{record.name} {record.version} needs {text}" for text in _refusing(record.depends, old))

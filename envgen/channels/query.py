@@ -89,7 +89,8 @@ def runs_on(record: RepoDataRecord, minor: Version) -> bool:
 
     A build for every Python from one on (abi3) bounds `cpython` alone.
     """
-    wanted = [dep.split() for dep in record.depends if dep.split()[0] in ("python", "python_abi", "cpython")]
+    some = (dep.split() for dep in record.depends if dep.startswith(("python", "cpython")))
+    wanted = [words for words in some if words[0] in ("python", "python_abi", "cpython")]
     return all(admits(words[1], str(minor) if words[0] == "python_abi" else f"{minor}.99") for words in wanted if len(words) > 1)
 
 

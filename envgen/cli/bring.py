@@ -16,7 +16,8 @@ from envgen.curate.lint.json_schema import PROJECT, first_line
 from envgen.files import write_files
 from envgen.matrix.cached import cached_matrix
 from envgen.migrate.draft import ProjectDraft
-from envgen.migrate.merge import merged, renamed, without_own
+from envgen.migrate.merge import merged
+from envgen.migrate.named import WHY, renamed, with_versions, without_own
 from envgen.migrate.read import read_contents
 from envgen.migrate.records import needs_by
 from envgen.migrate.report import held_text, report_json, report_text
@@ -90,8 +91,11 @@ def _resolved(
         plain = without_own(draft)
         every = [target.name for target in _project(matrix, plain, shown).targets]
         words = [row.key for row in plain.targets if row.key not in every]
-        names = {word: name for word in words if (name := named(word, every, matrix, "a file means the same everywhere"))}
+        names = {word: name for word in words if (name := named(word, every, matrix, WHY))}
         draft = renamed(draft, names)
+    except (BadInput, Unsatisfiable):  # which are told of the text that is written
+        draft = with_versions(draft, matrix)
+    try:
         return draft, resolve(matrix, _project(matrix, draft, shown)), None
     except (BadInput, Unsatisfiable) as error:
         return draft, (), error

@@ -12,7 +12,7 @@ import click
 from envgen.cli.console import echo
 from envgen.cli.options import ANY_TARGET, facts_of, layout_of, root_option
 from envgen.model.errors import BadInput, closest
-from envgen.model.facts import PLATFORMS
+from envgen.model.platforms import PLATFORMS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -9,7 +9,7 @@ import click
 
 from envgen.cli.console import echo
 from envgen.cli.options import ANY_TARGET, json_option, layout_of, network_options, root_option
-from envgen.model.facts import PLATFORMS
+from envgen.model.platforms import PLATFORMS
 
 if TYPE_CHECKING:
     from envgen.model.facts import Platform

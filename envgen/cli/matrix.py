@@ -103,16 +103,17 @@ def lint(context: click.Context, strict: bool, as_json: bool, root: Path | None)
     from datetime import datetime, timezone
 
     from envgen.curate.lint import report
-    from envgen.curate.lint.lint import lint_matrices
+    from envgen.curate.lint.cached import linted
 
-    findings, errors = lint_matrices(layout_of(context, root), datetime.now(timezone.utc).date())
+    found = linted(layout_of(context, root), datetime.now(timezone.utc).date())
+    findings, errors = found.findings, found.errors
     for error in errors[:-1]:
         echo(f"error: {error}\n", people=True, err=True)
     if errors:
         raise errors[-1]
     text = report.lint_json(findings) if as_json else report.lint_text(findings)
     echo(text, people=not as_json, nl=bool(text))
-    tell(report.lint_summary(findings))
+    tell(report.lint_summary(findings, found.rules))
     if any(strict or found.severity == "error" for found in findings):
         context.exit(1)
 

@@ -10,8 +10,9 @@ from envgen.curate.facts import channels_of
 from envgen.curate.published import BuildIndex
 from envgen.matrix.cached import cached_matrix
 from envgen.model.errors import BadInput, closest
-from envgen.model.facts import PLATFORMS, Matrix, Platform
+from envgen.model.facts import Matrix, Platform
 from envgen.model.layout import Layout
+from envgen.model.platforms import PLATFORMS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

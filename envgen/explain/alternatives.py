@@ -64,7 +64,7 @@ def _newer_python(problem: Problem, resolution: Resolution, resolutions: Sequenc
         return Alternative(text, (Reason(f"outside {problem.project.python_text}", problem.project.at("python")),))
     for other in (resolution, *(row for row in resolutions if row is not resolution)):
         chosen = _alone(problem, other, _versions(other))
-        prevented_by = _prevented_by(replace(chosen, project=edits.with_python(chosen.project, newer[0])))
+        prevented_by = preventing(replace(chosen, project=edits.with_python(chosen.project, newer[0])))
         if prevented_by:
             return Alternative(text, prevented_by)
     return Alternative(text, (Reason("a newer framework counts more than a newer python", None),))
@@ -79,13 +79,13 @@ def _newer_release(problem: Problem, resolution: Resolution, newer: Release, res
     text = f"{name} {newer.version}"
     if not within(requested.versions, newer.version):
         return Alternative(text, (Reason(f"outside {requested.text}", requested.at),))
-    prevented_by = _prevented_by(_alone(problem, resolution, {name: newer.version}))
+    prevented_by = preventing(_alone(problem, resolution, {name: newer.version}))
     if prevented_by:
         return Alternative(text, prevented_by)
     pinned = replace(problem, project=edits.with_release(project, name, newer.version))
     if project.align and not possible(pinned):
         aligned = Reason("the targets share one version (align: true)", project.at("align"))
-        return Alternative(text, (aligned, *_prevented_by(pinned)))
+        return Alternative(text, (aligned, *preventing(pinned)))
     return Alternative(text, (_price(problem, pinned, resolution, requested, resolutions),))
 
 
@@ -98,7 +98,7 @@ def _alone(problem: Problem, resolution: Resolution, versions: Mapping[str, Vers
     return replace(problem, project=project)
 
 
-def _prevented_by(problem: Problem) -> tuple[Reason, ...]:
+def preventing(problem: Problem) -> tuple[Reason, ...]:
     """The facts, and the requirements beside what is tried, that leave a problem without an answer; none where it has one."""
     if possible(problem):
         return ()

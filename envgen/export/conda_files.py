@@ -14,8 +14,8 @@ from envgen.model.packages import LockedPackage
 def explicit_text(cell: ExportedCell) -> str:
     """URLs with their hashes; pip packages are comments, as conda-lock writes them, because conda does not install them."""
     lines = [f"# {cell.environment}; exported by envgen", f"# platform: {cell.platform}", "@EXPLICIT"]
-    lines += [f"{one.url}#{one.md5 or f'sha256:{one.sha256}'}" for one in cell.conda]
-    lines += [f"# pip {one.name} @ {one.url}#sha256={one.sha256}" for one in cell.pip and cell.wheels()]
+    lines += [f"{_bare(one)}#{one.md5 or f'sha256:{one.sha256}'}" for one in cell.conda]
+    lines += [f"# pip {one.name} @ {_bare(one)}#sha256={one.sha256}" for one in cell.pip and cell.wheels()]
     return "".join(f"{line}\n" for line in lines)
 
 
@@ -35,7 +35,12 @@ def _environment(cell: ExportedCell) -> Iterator[str]:
     yield from (f"  - {scalar(_pinned(cell, one, several=several))}" for one in cell.conda)
     if cell.pip:
         yield "  - pip:"
-        yield from (f"      - {scalar(f'{one.name} @ {one.url}#sha256={one.sha256}')}" for one in cell.wheels())
+        yield from (f"      - {scalar(f'{one.name} @ {_bare(one)}#sha256={one.sha256}')}" for one in cell.wheels())
+
+
+def _bare(package: LockedPackage) -> str:
+    """Its URL without a fragment, whose place is taken by its hash."""
+    return package.url.partition("#")[0]
 
 
 def _pinned(cell: ExportedCell, package: LockedPackage, *, several: bool) -> str:

@@ -120,6 +120,6 @@ def package_of(
 
 
 def build_of(url: str) -> str:
-    """The build string in a conda package's url: cuda126_py312_h0_0; "" where the url has none."""
-    parts = url.rsplit("/", 1)[-1].removesuffix(".conda").removesuffix(".tar.bz2").rsplit("-", 2)
+    """The build string in a conda package's url, whose fragment does not count: cuda126_py312_h0_0; "" where the url has none."""
+    parts = url.partition("#")[0].rsplit("/", 1)[-1].removesuffix(".conda").removesuffix(".tar.bz2").rsplit("-", 2)
     return parts[2] if len(parts) == 3 else ""

@@ -28,7 +28,7 @@ def read_explicit(text: str, shown: str) -> Lock:
     lines = [(Address(shown, number, 1), line.strip()) for number, line in enumerate(text.splitlines(), 1)]
     urls = [(at, line) for at, line in lines if line and not line.startswith(("#", "@"))]
     for at, line in urls:
-        if not build_of(line.partition("#")[0]) or line.count("/") < 3:
+        if not build_of(line) or line.count("/") < 3:
             raise BadInput(f"not the url of a conda package: {line}", where=at, hint="an explicit file has one url on each line")
     platform = told[1] if told else _subdir(line for _, line in urls)
     conda = [_of_url(line, platform, at) for at, line in urls]

@@ -17,6 +17,7 @@ from envgen.model.packages import Lock, LockedPackage
 if TYPE_CHECKING:
     from rattler import Environment
 
+_DYNAMIC = "<dynamic>"  # how rattler says that the metadata in a folder have the version
 _NESTED = 50  # levels; a pixi.lock has about six, and some brackets in its markers
 _LISTS = ("\nenvironments:", "\n  dependencies: []", "\n  dependencies:\n  - ")  # a regular expression takes 20 times as long
 _ENTRY = re.compile(r"^\s*(?:- )?(?:conda|pypi|conda_source|url|path):\s*(?:\S+ @ )?(\S+)\s*$")
@@ -144,10 +145,11 @@ def _pixi_package(item: Any, platform: Platform, at: Address) -> LockedPackage:
 
 
 def _wheel(item: Any, platform: Platform, at: Address) -> LockedPackage:
+    version = str(item.version or "")
     hashes = item.hashes if getattr(item.hashes, "_hashes", None) else None  # rattler wraps "none" as well
     return LockedPackage(
         name=canonicalize_name(item.name),
-        version=str(item.version or ""),
+        version="" if version == _DYNAMIC else version,
         build="",
         manager="pip",
         platform=platform,

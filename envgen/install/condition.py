@@ -33,7 +33,7 @@ def inspect(prefix: Path, text: str | None, shown: str, *, hashes: bool = False)
     state = prefixes.state(prefix, prefixes.digest(text) if text is not None else None)
     if state == "foreign" and text is not None and is_equivalent(prefix, text, shown):
         state = "equivalent"
-    damaged = damage(prefix, hashes=hashes) if state != "absent" else {}
+    damaged = damage(prefix, hashes=hashes)
     return PrefixCondition("damaged" if damaged and state in ("installed", "stale", "equivalent") else state, damaged)
 
 

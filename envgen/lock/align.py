@@ -35,9 +35,9 @@ class Alignment:
     reasons: Mapping[CellName, Mapping[str, str]] = field(default_factory=dict)
 
     @property
-    def count(self) -> int:
-        """How many packages differ."""
-        return len({name for rows in self.reasons.values() for name in rows})
+    def names(self) -> frozenset[str]:
+        """The packages that differ."""
+        return frozenset(name for rows in self.reasons.values() for name in rows)
 
     @property
     def instead(self) -> Versions:
@@ -83,8 +83,7 @@ class Aligner:
         proposed = {name: frozenset({version}) for name, version in best.instead.items() if name in limits}
         if not proposed:
             return best
-        found = self._in_turn(order, first, {**limits, **proposed})
-        return min(best, found, key=lambda alignment: alignment.count)
+        return self._in_turn(order, first, {**limits, **proposed}, before=best)
 
     def _with_implementations(self, cell: OpenCell, first: dict[CellName, Solution]) -> OpenCell:
         """The cell, asked for the implementations that other targets have on its platform, where that has a solution."""
@@ -115,17 +114,27 @@ class Aligner:
         }
         return {name: some for name, some in offered.items() if some}
 
-    def _in_turn(self, order: Sequence[OpenCell], first: Mapping[CellName, Solution], limits: AllowedVersions) -> Alignment:
-        """Each cell with the versions of those before it."""
+    def _in_turn(
+        self,
+        order: Sequence[OpenCell],
+        first: Mapping[CellName, Solution],
+        limits: AllowedVersions,
+        before: Alignment | None = None,
+    ) -> Alignment:
+        """Each cell with the versions of those before it; the alignment `before`, unless fewer packages differ than in that."""
         agreed: dict[str, str] = {}
         for versions in self._fixed:
             agreed = {**versions, **agreed}
         solutions: dict[CellName, Solution] = {}
         reasons: dict[CellName, Mapping[str, str]] = {}
+        let_go = set(before.names if before else ())
         for cell in order:
             same = {name: frozenset({version}) for name, version in agreed.items() if not self._is_own(name)}
-            found = self._cell.aligned(cell, first[cell.name], {**limits, **same})
+            found = self._cell.aligned(cell, first[cell.name], {**limits, **same}, let_go)
             solutions[cell.name], reasons[cell.name] = found.solution, found.reasons
+            if before and len(Alignment(reasons=reasons).names) >= len(before.names):
+                return before
+            let_go.update(found.reasons)
             agreed = {**{row.name: row.version for row in found.solution.records}, **agreed}
         return Alignment(solutions=solutions, reasons=reasons)
 

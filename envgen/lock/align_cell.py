@@ -45,26 +45,34 @@ class CellAligner:
     def __init__(self, solver: Solver) -> None:
         self._solver = solver
         self._refusals = Refusals(solver.index)
+        self._offered: dict[tuple[CellName, str, str], frozenset[str]] = {}
 
     def offered(self, cell: OpenCell, found: Solution, name: str) -> frozenset[str]:
         """The versions of a package that there are for the platform of a cell, and for the Python of a solution of it."""
         python = next((row.version for row in found.records if row.name == PYTHON), "")
-        return offered_versions(self._solver.index, cell.request, name, python)
+        key = (cell.name, name, python)
+        if key not in self._offered:
+            self._offered[key] = offered_versions(self._solver.index, cell.request, name, python)
+        return self._offered[key]
 
-    def aligned(self, cell: OpenCell, first: Solution, allowed: AllowedVersions) -> AlignedCell:
-        """A cell with allowed versions, from a solution without them on. It lets go of packages: of any one less it cannot."""
+    def aligned(self, cell: OpenCell, first: Solution, allowed: AllowedVersions, doubted: Collection[str] = ()) -> AlignedCell:
+        """A cell with allowed versions, from a solution without them on. It lets go of packages: of any one less it cannot.
+
+        Other cells had to let go of what is `doubted`. That changes the order of the questions, not their answer.
+        """
         kept, off = cell.kept(first), _off(first, allowed)
         hopeless = {name for name in off if name in kept or not allowed[name] & self.offered(cell, first, name)}
         wanted = {name: versions for name, versions in allowed.items() if name not in kept and name not in hopeless}
         stay = replace(cell.request, constraints=(*cell.request.constraints, *map(exactly, kept.values())))
-        solution = self._with_most(stay, first, wanted)
+        solution = self._with_most(stay, first, wanted, doubtful=bool(hopeless) or not set(doubted).isdisjoint(off))
         reasons = {name: self._because(cell, name, allowed[name], solution, kept) for name in _off(solution, allowed)}
         return AlignedCell(solution=solution, reasons=reasons)
 
-    def _with_most(self, request: SolveRequest, first: Solution, wanted: AllowedVersions) -> Solution:
+    def _with_most(self, request: SolveRequest, first: Solution, wanted: AllowedVersions, *, doubtful: bool) -> Solution:
         """The solution that has the wanted versions of as many packages as `first` can be given; what it has already stays.
 
-        All are tried at once. Where that has no solution, what the records do not refuse is tried at once, then by halves.
+        All are tried at once, unless that is doubtful. Where that has no solution, what the records do not refuse is tried at once,
+        then by halves.
         """
         off = _off(first, wanted)
         had = {name: versions for name, versions in wanted.items() if name not in off}
@@ -74,7 +82,7 @@ class CellAligner:
             answer = self._solver.answer(replace(request, constraints=(*request.constraints, *limits)))
             return answer if isinstance(answer, Solution) else None
 
-        whole = solution(off) if off else first
+        whole = None if doubtful and off else solution(off) if off else first
         if whole:
             return whole
         there = [row.name for row in first.records]

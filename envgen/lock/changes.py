@@ -20,16 +20,21 @@ if TYPE_CHECKING:
 
 
 def changes_of(
-    request: SolveRequest, locked: LockedCell, found: Solution, index: Index | None, freed: Collection[str] = ()
+    request: SolveRequest,
+    locked: LockedCell,
+    found: Solution,
+    index: Index | None,
+    freed: Collection[str] = (),
+    chosen: Collection[str] = (),
 ) -> CellChanges:
     """The packages that are not as they were. What is freed, or was not to be kept, is not forced by anything.
 
-    Without an index nothing was solved, and nothing moved.
+    `chosen` are the specs of what was chosen. Without an index nothing was solved, and nothing moved.
     """
     new = {record.name: record for record in found.records}
     moved = [record for name, record in new.items() if locked.urls.get(name, record.url) != record.url]
     names = [record.name for record in moved if record.name not in freed] if request.kept else []
-    forced = _forced(request, locked, found, index, names) if names and index else {}
+    forced = _forced(request, locked, found, index, names, chosen) if names and index else {}
     return CellChanges(
         added=tuple(Placed(name, record.version) for name, record in new.items() if name not in locked.urls),
         removed=tuple(Placed(name, split_url(url)[1]) for name, url in sorted(locked.urls.items()) if name not in new),
@@ -80,14 +85,16 @@ def _moved(url: str, record: Record, why: str) -> MovedPackage:
     return MovedPackage(name=name, old=f"{version} {build}", new=f"{record.version} {record.build}", because=why)
 
 
-def _forced(request: SolveRequest, locked: LockedCell, found: Solution, index: Index, names: Collection[str]) -> dict[str, str]:
+def _forced(
+    request: SolveRequest, locked: LockedCell, found: Solution, index: Index, names: Collection[str], chosen: Collection[str]
+) -> dict[str, str]:
     """What forced some packages to move."""
     offered, old = kept_records(index, request), kept_records(index, replace(request, exclude_newer=NO_LIMIT))
     there = kept_records(index, replace(request, exclude_newer=NO_LIMIT, wrong=frozenset()))
     told = {}
     for name in names:
         if name in offered:
-            told[name] = because(locked.urls[name], offered[name].depends, request, found.records)
+            told[name] = because(locked.urls[name], offered[name].depends, request, found.records, chosen)
         elif name in old:
             told[name] = "it is newer than exclude-newer"
         else:

@@ -78,7 +78,7 @@ def decide(own: Stages, others: Iterable[Stages], solver: Solver, holdings: Hold
 def _decided(found: Stages, solver: Solver) -> Decision | None:
     """The choice that moves least, where there is one."""
     taken = found.taken(solver)
-    return _decision(*taken, solver) if taken else None
+    return _decision(*taken, found.free.problem, solver) if taken else None
 
 
 def _with_why(found: Decision, why: str) -> Decision:
@@ -103,8 +103,11 @@ def _in_the_way(stage: Stage, solver: Solver, holdings: Holdings) -> str:
     return f"there is no solution with {', '.join(texts)}" if texts else "it has no solution"
 
 
-def _decision(stage: Stage, resolutions: Sequence[Resolution], solver: Solver) -> Decision:
-    """The targets that get a new lock, with what is not as the facts alone would have it, and why."""
+def _decision(stage: Stage, resolutions: Sequence[Resolution], free: Problem, solver: Solver) -> Decision:
+    """The targets that get a new lock, with what is not as it was locked or as the facts alone would have it, and why.
+
+    `free` is the problem with nothing held.
+    """
     plan = stage.plan
     todo = {row.target.name: row for row in resolutions if row.target.name in stage.todo}
     expected = {row.target.name: row for row in answer(stage.facts) or ()} if stage.hold.stamps else plan.resolutions
@@ -114,13 +117,30 @@ def _decision(stage: Stage, resolutions: Sequence[Resolution], solver: Solver) -
 
         changes = moved(stage.facts, stage.problem, resolutions, solver)
     chosen = (row.with_moved({**_before(stage, row, solver.index), **_by_solver(changes, name)}) for name, row in todo.items())
+    gone = _not_kept(stage, resolutions, free, changes, solver)
     lost = {name: _lost(plan.resolutions[name], row) for name, row in todo.items()}
     return Decision(
         plan=plan,
         kept=stage.kept,
         resolutions=tuple(replace(row, project=plan.project.for_target(row.target.name)) for row in chosen),
-        changed={name: (*(changes[name].by_index.values() if changes else ()), *lost[name]) for name in todo},
+        changed={name: (*gone.get(name, ()), *(changes[name].by_index.values() if changes else ()), *lost[name]) for name in todo},
     )
+
+
+def _not_kept(
+    stage: Stage, found: Sequence[Resolution], free: Problem, changes: Mapping[str, Moved], solver: Solver
+) -> Mapping[str, tuple[str, ...]]:
+    """Why versions are not as they were locked, by target, where `changes` do not say so."""
+    every = {row.target.name: stage.not_kept(row) for row in found}
+    lost = {
+        target: {name: was for name, was in rows.items() if not (changes and changes[target].tells_why_not(name, was))}
+        for target, rows in every.items()
+    }
+    if not any(lost.values()):
+        return {}
+    from envgen.lock.not_kept import not_kept
+
+    return not_kept(stage, free, found, lost, solver)
 
 
 def _by_solver(changes: Mapping[str, Moved], target: str) -> Mapping[str, str]:

@@ -6,7 +6,7 @@ second change.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -15,13 +15,15 @@ from packaging.version import Version
 from envgen.explain import edits
 from envgen.explain.minimize import minimal
 from envgen.lock.choose import CellRequest, Solver, cells_of, first_of
-from envgen.lock.hold import versions
+from envgen.lock.hold import PYTHON, versions
 from envgen.lock.needs import Needed, Needing, needs_text
 from envgen.model.facts import Platform, Target
 from envgen.model.packages import Solution
 from envgen.model.project import Project
-from envgen.model.resolution import Choice, Obstacle, Resolution
+from envgen.model.resolution import Choice, Resolution
 from envgen.resolver import specs
+from envgen.resolver.availability import lacking_text
+from envgen.resolver.cells import minors_in
 from envgen.resolver.dependencies import dependencies_of
 from envgen.resolver.resolve import Problem, answer, target_choices
 from envgen.resolver.spelling import spelled
@@ -35,22 +37,27 @@ class Moved:
     by_solver: dict[str, str]
     by_index: dict[str, str]
 
+    def tells_why_not(self, name: str, version: str) -> bool:
+        """Whether one of them says why something has not one version."""
+        return any(f", not {version}: " in text for text in (self.by_solver.get(name, ""), self.by_index.get(name, "")))
+
 
 def moved(facts: Problem, problem: Problem, found: Sequence[Resolution], solver: Solver) -> dict[str, Moved]:
     """The changes in each target of an answer. `facts` is the problem without an index, `problem` the one that was answered."""
     final = {row.target.name: row for row in found}
     changes = {name: Moved({}, {}) for name in final}
-    python, *frameworks = versions(found[0])
+    there = {name for row in found for name in versions(row)}  # a CPU target may go without a framework that has no CPU build
+    frameworks = [row.framework for row in problem.project.frameworks if row.framework in there]
     fixed: tuple[str, ...] = ()
     before: Mapping[str, Resolution] = {}
     held: Mapping[str, Resolution] = {}
-    for name in (*frameworks, python):
+    for name in (*frameworks, PYTHON):
         before, held = (_best(one, final, fixed, known) for one, known in ((facts, before), (problem, held)))
-        why = _Why(problem=problem, solver=solver, final=final, held=held, fixed=fixed, name=name)
-        for target in final:
+        why = Unsolved(problem=problem, solver=solver, final=final, held=held, fixed=fixed, name=name)
+        for target in (target for target, row in final.items() if name in versions(row)):
             then, had, now = (versions(rows[target])[name] for rows in (before, held, final))
             if had != then:
-                changes[target].by_index[name] = f"{name} {now}, not {then}: {_lacking(before[target], held[target], name)}"
+                changes[target].by_index[name] = f"{name} {now}, not {then}: {_lacking(problem, before, held, target, name)}"
             if now != had:
                 changes[target].by_solver[name] = f"{name} {now}, not {had}: {why.of(target)}"
         fixed = (*fixed, name)
@@ -79,16 +86,48 @@ def _best(
     return {row.target.name: row for row in answer(replace(problem, availability=availability)) or final.values()}
 
 
-def _lacking(before: Resolution, held: Resolution, name: str) -> str:
-    """What the index lacks: the most telling obstacle to a release, what concerns this target before what concerns another."""
-    releases = {choice.release.at for choice in before.choices if choice.release.framework == name}
-    obstacles = [row for row in held.obstacles if row.release in releases]
-    return _obstacle_text(obstacles, held.target.name) if obstacles else "so that all targets agree"
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Lacking:
+    """A choice of the facts for one cell, and the Pythons for which the index has it."""
+
+    choice: Choice
+    target: str
+    platform: Platform
+    available: frozenset[Version]
 
 
-def _obstacle_text(obstacles: Sequence[Obstacle], target: str) -> str:
-    first = min(obstacles, key=lambda obstacle: (not obstacle.index, obstacle.target != target))
-    return first.reason.text if first.target == target else f"{first.target} cannot have it: {first.reason.text}"
+def _lacking(problem: Problem, before: Mapping[str, Resolution], held: Mapping[str, Resolution], target: str, name: str) -> str:
+    """What the index lacks of the choice of the facts (`before`), first what concerns this target, and what moved itself.
+
+    Nothing but the index prevents that choice, so at least one build of it is missing for its Python.
+    """
+    rows = [row for other in before for row in _asked(problem, before[other], held[other])]
+    rows.sort(key=lambda row: (row.target == target, row.choice.release.framework == name))  # the last are those that stay
+    own, every = {before[target].python}, minors_in(problem.project.python, problem.matrix.pythons)
+
+    def lacks(some: Sequence[_Lacking], pythons: Collection[Version]) -> bool:
+        return not set(pythons).intersection(*(row.available for row in some))
+
+    pythons = own if name == PYTHON or not lacks(rows, every) else every
+    told = minimal(rows, partial(lacks, pythons=pythons))
+    return "; ".join(dict.fromkeys(_lacking_text(row, target, name, before) for row in reversed(told)))
+
+
+def _asked(problem: Problem, best: Resolution, held: Resolution) -> Iterator[_Lacking]:
+    """What the index has of a choice of the facts, on the platforms that it does not take from the target."""
+    for choice in best.choices:
+        for platform in held.platforms:
+            available = problem.availability(choice, best.target, platform)
+            if available is not None:
+                yield _Lacking(choice=choice, target=best.target.name, platform=platform, available=available)
+
+
+def _lacking_text(row: _Lacking, target: str, name: str, before: Mapping[str, Resolution]) -> str:
+    """What the index lacks, whose it is where that is another target, and what it would go with where that is what moved."""
+    version = None if name in (PYTHON, row.choice.release.framework) else versions(before[row.target]).get(name)
+    text = lacking_text(row.choice, row.platform, row.available)
+    text = f"{text}, which goes with {name} {version}" if version else text
+    return text if row.target == target else f"{row.target} cannot have it: {text}"
 
 
 # --- what has no solution with it -------------------------------------------------------------------------------------------
@@ -104,7 +143,7 @@ class _Part:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Why:
+class Unsolved:
     """Why one version is not the best that the index holds (`held`), beside the frameworks that are `fixed`."""
 
     problem: Problem
@@ -117,13 +156,16 @@ class _Why:
     def of(self, target: str) -> str:
         """The first cell that has no solution with it, those of this target first, and the dependencies that it has none with."""
         for name in (target, *(other for other in self.final if other != target)):
-            if versions(self.held[name])[self.name] == versions(self.final[name])[self.name]:
-                continue
-            for cell in cells_of([self.final[name]]):
-                if self._solvable(self.problem.project, cell) is False:
-                    text = self._text(cell)
-                    return text if name == target else f"{name} cannot have it: {text}"
+            if text := self.alone(name):
+                return text if name == target else f"{name} cannot have it: {text}"
         return "the targets have no solution with it that they share"
+
+    def alone(self, target: str) -> str:
+        """Why no solution of a target has it; "" where one has it, or it is what was taken."""
+        if versions(self.held[target]).get(self.name) == versions(self.final[target]).get(self.name):
+            return ""
+        cells = (cell for cell in cells_of([self.final[target]]) if not self._solvable(self.problem.project, cell))
+        return next(map(self._text, cells), "")
 
     def _solvable(self, project: Project, cell: CellRequest) -> bool:
         """Whether a cell of a project has a solution with the version that was not taken."""
@@ -141,7 +183,7 @@ class _Why:
         """Whether a choice has the version that was not taken, and what is fixed, as far as its project still asks for that."""
         target = choice.target
         held, final = versions(self.held[target]), versions(self.final[target])
-        wanted = {**{name: final[name] for name in self.fixed}, self.name: held[self.name]}
+        wanted = {**{name: final[name] for name in self.fixed if name in final}, self.name: held[self.name]}
         found = {"python": str(choice.python), **{row.release.framework: str(row.release.version) for row in choice.choices}}
         return all(found.get(name, version) == version for name, version in wanted.items())
 

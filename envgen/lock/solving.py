@@ -18,6 +18,7 @@ from envgen.model.changes import CellChanges
 from envgen.model.facts import Platform
 from envgen.model.packages import Solution, SolveRequest
 from envgen.model.resolution import Resolution
+from envgen.resolver import specs
 
 if TYPE_CHECKING:
     from envgen.lock.choose import Solver
@@ -47,12 +48,13 @@ class SolvedCells:
     def changes(self, resolution: Resolution) -> dict[Platform, CellChanges]:
         """What they change in its lock, for the platforms that were locked before."""
         plan, index = self.decision.plan, self.solver.index if self.solver else None
+
+        def changes(name: CellName, locked: LockedCell) -> CellChanges:
+            chosen = specs.chosen(resolution, name[1])
+            return changes_of(self._asked(name), locked, self.solutions[name], index, plan.freed, chosen)
+
         names = [(resolution.target.name, platform) for platform in resolution.platforms]
-        return {
-            name[1]: changes_of(self._asked(name), locked, self.solutions[name], index, plan.freed)
-            for name in names
-            if (locked := plan.locked.of(name))
-        }
+        return {name[1]: changes(name, locked) for name in names if (locked := plan.locked.of(name))}
 
 
 def solved_cells(matrix: Matrix, decision: Decision, solver: Solver | None) -> SolvedCells:

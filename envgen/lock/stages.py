@@ -13,7 +13,7 @@ from functools import cached_property
 from packaging.version import Version
 
 from envgen.lock.choose import Solver, cells_of, choose
-from envgen.lock.hold import PYTHON, Hold, framework_of, of_one_python, stamped
+from envgen.lock.hold import PYTHON, Hold, framework_of, of_one_python, stamped, versions
 from envgen.lock.kept import Kept, kept_of
 from envgen.lock.plan import Plan
 from envgen.model.facts import Matrix
@@ -45,6 +45,14 @@ class Stage:
         """What the solver is asked about the best choice of the facts; nothing where there is none."""
         found = answer(self.problem) or ()
         return tuple(request for row, request in cells_of(found, self.kept) if not self.kept.settles(row, request))
+
+    def not_kept(self, found: Resolution) -> dict[str, str]:
+        """The Python and the releases that the lock of a target had and that are others now, but for what was to be the newest."""
+        plan, name = self.plan, found.target.name
+        if name not in self.todo or name not in plan.counting:
+            return {}
+        was = plan.stamps[name].chosen
+        return {key: was[key] for key, now in versions(found).items() if key not in plan.freed and was.get(key, now) != now}
 
 
 Taken = tuple[Stage, tuple[Resolution, ...]]

@@ -13,7 +13,8 @@ from envgen.matrix.schema import AdviceFile, AdviceRow, AliasFile, TargetFile
 from envgen.model.advice import Advice, Trial
 from envgen.model.condition import Condition
 from envgen.model.errors import BadInput, closest
-from envgen.model.facts import PLATFORMS, Alias, Constraint, Matrix, Platform, Reason
+from envgen.model.facts import Alias, Constraint, Matrix, Platform, Reason
+from envgen.model.platforms import PLATFORMS
 from envgen.model.ranges import version_range
 from envgen.yamlfile.document import Document
 from envgen.yamlfile.schema import checked

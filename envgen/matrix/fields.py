@@ -14,7 +14,8 @@ from packaging.version import Version
 from pydantic import BeforeValidator, Field, PlainValidator, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
-from envgen.model.facts import PLATFORMS, Variant
+from envgen.model.facts import Variant
+from envgen.model.platforms import PLATFORMS
 from envgen.model.ranges import RANGE, version_range
 from envgen.yamlfile.schema import Text, Written
 

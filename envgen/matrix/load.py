@@ -35,15 +35,16 @@ from envgen.matrix.schema import (
 from envgen.matrix.withdrawn import withdrawals
 from envgen.model.condition import Condition
 from envgen.model.errors import BadInput, closest
-from envgen.model.facts import PLATFORMS, Bound, Constraint, Framework, Matrix, Spelling, Target, Variant, variant_text
+from envgen.model.facts import Bound, Constraint, Framework, Matrix, Spelling, Target, Variant, variant_text
+from envgen.model.platforms import PLATFORMS
 from envgen.model.target_names import target_name
 from envgen.model.toolkit import Cudnn, Toolkit
-from envgen.yamlfile.document import Document, parse
+from envgen.yamlfile.document import Document, parsed
 from envgen.yamlfile.schema import checked
 
 _FACT_FILES = ("cuda.yaml", "cudnn.yaml", "gpus.yaml", "targets.yaml")
 _HOLES = ("version", "cuda", "major", "cu")  # of what a spelling requests
-_FILES = 64  # of frameworks that are remembered: one run may ask what each of many changes alone would do
+_FILES = 64  # that are remembered: one run may ask what each of many changes alone would do
 _ADVICE, _WORDS = "advice.yaml", "words.yaml"  # optional: they decide nothing
 
 
@@ -54,7 +55,7 @@ def load_matrix(folder: Path, shown: str = "matrices") -> Matrix:
 
 def matrix_of_texts(texts: Mapping[str, str], shown: str = "matrices") -> Matrix:
     """The facts in these texts, by file name. Raises BadInput with file:line:column."""
-    return matrix_of({name: parse(text, f"{shown}/{name}") for name, text in texts.items()}, shown)
+    return matrix_of({name: parsed(text, f"{shown}/{name}") for name, text in texts.items()}, shown)
 
 
 def matrix_of(documents: Mapping[str, Document], shown: str = "matrices") -> Matrix:
@@ -109,7 +110,7 @@ def _facts(document: Document, toolkits: frozenset[Version]) -> tuple[Framework,
 
 def _or_ours(documents: Mapping[str, Document], name: str) -> Document:
     """A file of the repository, or where it has none the one that comes with envgen."""
-    return documents.get(name) or parse(default_text(name), name)
+    return documents.get(name) or parsed(default_text(name), name)
 
 
 def _packages(document: Document) -> PackagesFile:
@@ -117,7 +118,7 @@ def _packages(document: Document) -> PackagesFile:
     file = checked(document, PackagesFile)
     if "wheels" in file.model_fields_set:
         return file
-    return file.model_copy(update={"wheels": checked(parse(default_text(PACKAGES), PACKAGES), PackagesFile).wheels})
+    return file.model_copy(update={"wheels": checked(parsed(default_text(PACKAGES), PACKAGES), PackagesFile).wheels})
 
 
 def _toolkits(document: Document, file: CudaFile) -> Iterator[Toolkit]:

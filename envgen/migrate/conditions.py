@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 
 from envgen.migrate.model import NotCarried
 from envgen.model.address import Address
-from envgen.model.facts import PLATFORMS, Platform
+from envgen.model.facts import Platform
+from envgen.model.platforms import PLATFORMS
 
 _LINUX, _OSX, _WIN = (frozenset(one for one in PLATFORMS if one.startswith(system)) for system in ("linux", "osx", "win"))
 _ALL = frozenset(PLATFORMS)

@@ -15,8 +15,9 @@ from envgen.migrate.model import Asked, AskedSpec, ChannelLine, Contents, NotCar
 from envgen.migrate.pip_lines import PipLines, ReadFile
 from envgen.model.address import Address
 from envgen.model.errors import BadInput
-from envgen.model.facts import PLATFORMS, Platform
+from envgen.model.facts import Platform
 from envgen.model.packages import LockedPackage
+from envgen.model.platforms import PLATFORMS
 from envgen.yamlfile.nodes import address, compose
 
 _HINT = "an environment file has lists `channels:` and `dependencies:`"

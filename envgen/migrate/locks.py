@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from envgen.migrate.model import Asked, ChannelLine, Contents
 from envgen.model.address import Address
-from envgen.model.facts import PLATFORMS
 from envgen.model.packages import Lock, LockedPackage
+from envgen.model.platforms import PLATFORMS
 
-_CHANNEL = re.compile(r"https?://[^/]+/(?P<name>.+)/[a-z0-9-]+/[^/]+$")
+_CHANNEL = re.compile(r"https?://[^/]+/.+/[a-z0-9-]+/[^/]+$")
 _PUBLIC = "https://conda.anaconda.org/"
 
 
@@ -37,12 +38,8 @@ def _asked(lock: Lock, shown: str, label: str) -> Asked:
 
 def _channels(packages: Sequence[LockedPackage]) -> Iterator[str]:
     """The channels in the URLs of packages, the one with the fewest first: what comes from it has priority."""
-    found: dict[str, int] = {}
-    for package in packages:
-        match = _CHANNEL.match(package.url.partition("#")[0]) if package.manager == "conda" else None
-        if match:
-            url = package.url.partition("#")[0].rsplit("/", 2)[0]
-            found[url] = found.get(url, 0) + 1
+    urls = (package.url.partition("#")[0] for package in packages if package.manager == "conda")
+    found = Counter(url.rsplit("/", 2)[0] for url in urls if _CHANNEL.match(url))
     yield from (_short(url) for url in sorted(found, key=lambda url: found[url]))
 
 

@@ -18,7 +18,7 @@ from envgen.migrate.wheel_indexes import frameworks_of_wheels, wheel_indexes
 from envgen.model.errors import BadInput
 from envgen.model.facts import Matrix, Platform
 from envgen.model.ranges import version_range
-from envgen.model.target_names import named_cuda, target_name
+from envgen.model.target_names import target_name
 from envgen.project.aliases import ANY as ANY_VERSION
 from envgen.project.python import by_minor
 from envgen.targets import TargetRange, nearest, newest_first
@@ -77,11 +77,11 @@ class _Merge:
         items = [item for one in everything for item in one.items]
         self.notes += [note for item in items for note in item.notes]
         wheels = frameworks_of_wheels(self.matrix, everything)
-        indexes = wheel_indexes(self.matrix, everything, wheels)
+        self._without_twins(cells)
+        indexes = wheel_indexes(self.matrix, everything, wheels, {text for cell in cells for text in cell.texts("pip")})
         self.left += indexes.left
         self.notes += indexes.notes
         self._read_as(everything)
-        self._without_twins(cells)
         return ProjectDraft(
             name=name,
             python=self._python(items),
@@ -227,7 +227,8 @@ class _Merge:
             framework = self.matrix.frameworks[name] if name in wheels else self.matrix.frameworks[name].of_packages
             known = sorted(release.version for release in framework.releases)
             texts = [ANY if item.framework.text == ANY_VERSION else item.framework.text for item in rows[name] if item.framework]
-            version, agree = one_range(self._released(rows[name], texts, known), known)
+            lacking = "wheel of {}" if name in wheels else "build of {} in a channel"
+            version, agree = one_range(self._released(rows[name], texts, known, lacking), known)
             if not agree:
                 self._apart(rows[name], version)
             self._below_some(rows[name][0], name, cells)
@@ -237,18 +238,13 @@ class _Merge:
             found[name] = {"version": version, **({"provider": provider} if provider else {})}
         return found
 
-    def _released(self, rows: Sequence[Translated], texts: Sequence[str], known: Sequence[Version]) -> Iterator[str]:
-        """The versions; any, with a note, where a wheel of a companion is asked for in one that no conda channel has."""
+    def _released(self, rows: Sequence[Translated], texts: Sequence[str], known: Sequence[Version], lacking: str) -> Iterator[str]:
+        """The versions; any, with a note, where a wheel of a companion is asked for in one that is not known."""
         for item, text in zip(rows, texts, strict=True):
             wheel = item.wanted.manager == "pip" and item.framework and item.framework.host
             if wheel and text != ANY and not any(version in version_range(text) for version in known):
-                self.notes.append(
-                    ReadAs(
-                        text=item.wanted.text,
-                        at=item.wanted.at,
-                        meaning=f"any version: the matrices have no build of {text} in a channel",
-                    )
-                )
+                what = f"any version: the matrices have no {lacking.format(text)}"
+                self.notes.append(ReadAs(text=item.wanted.text, at=item.wanted.at, meaning=what))
                 yield ANY
             else:
                 yield text
@@ -276,7 +272,7 @@ class _Merge:
                 if item.package:
                     what = f"conda's {twin.name} is asked for as well ({twin.wanted.at.place})"
                     self.left.append(NotCarried(item.wanted.text, item.wanted.at, what))
-            cell.items = [item for item in cell.items if item not in twins or not item.package]
+            cell.items = [item for item in cell.items if item not in twins]
 
     def _read_as(self, environments: Sequence[ReadEnvironment]) -> None:
         """What each word was read as."""
@@ -302,33 +298,3 @@ def _own(cells: Sequence[_Cell], cell: _Cell, manager: str) -> tuple[str, ...]:
 def _each_once(rows: Iterable[NotCarried] | Iterable[ReadAs]) -> tuple:  # type: ignore[type-arg]
     """The rows in the order of the files and lines, each once."""
     return tuple(sorted(dict.fromkeys(rows), key=lambda row: (row.at.file, row.at.line)))
-
-
-def renamed(draft: ProjectDraft, names: Mapping[str, str]) -> ProjectDraft:
-    """The draft with the names of targets in place of words; a target that two words mean is there once, with what both have."""
-    rows: dict[str, DraftRow] = {}
-    for row in (_with_version(row, names) for row in draft.targets):
-        key = names.get(row.key, row.key)
-        first = rows.get(key, replace(row, key=key, dependencies=(), pip=()))
-        rows[key] = replace(
-            first,
-            dependencies=tuple(dict.fromkeys((*first.dependencies, *row.dependencies))),
-            pip=tuple(dict.fromkeys((*first.pip, *row.pip))),
-        )
-    return replace(
-        draft,
-        targets=tuple(rows.values()),
-        notes=tuple(replace(note, target=names.get(note.target, note.target)) for note in draft.notes),
-    )
-
-
-def _with_version(row: DraftRow, names: Mapping[str, str]) -> DraftRow:
-    """A target of the project's own with the CUDA version of the target that its word means."""
-    name = names.get(row.cuda)
-    return replace(row, key=f"{name}{row.key.removeprefix(row.cuda)}", cuda=str(named_cuda(name))) if name else row
-
-
-def without_own(draft: ProjectDraft) -> ProjectDraft:
-    """The draft without targets of its own whose CUDA is still the word for another target."""
-    words = {row.key for row in draft.targets}
-    return replace(draft, targets=tuple(row for row in draft.targets if row.cuda not in words))

@@ -12,7 +12,7 @@ from packaging.requirements import InvalidRequirement, Requirement
 from envgen.formats.markers import holds, of_platforms
 from envgen.migrate.model import AskedIndex, AskedSpec, IndexOption, NotCarried, ReadAs
 from envgen.model.address import Address
-from envgen.model.facts import PLATFORMS
+from envgen.model.platforms import PLATFORMS
 
 ReadFile = Callable[[str], "tuple[str, str] | None"]  # a path in a file -> the text there, and how messages call it
 _OPTION = re.compile(r"(?P<name>--?[A-Za-z][a-z-]*)(?:\s+|=|(?<=^-[a-zA-Z]))?(?P<value>.*)")
@@ -98,7 +98,7 @@ class PipLines:
             return
         marker = str(found.marker) if found.marker else ""
         only = frozenset[str]()
-        if marker and of_platforms(marker):
+        if of_platforms(marker):
             only = frozenset(platform for platform in PLATFORMS if holds(marker, platform))
             if "python" not in marker and "implementation" not in marker:
                 found.marker = None

@@ -14,7 +14,8 @@ from envgen.migrate.python_project import python_of, read_project, table_at, tex
 from envgen.migrate.toml_lines import TomlLines
 from envgen.model.address import Address
 from envgen.model.errors import BadInput
-from envgen.model.facts import PLATFORMS, Platform
+from envgen.model.facts import Platform
+from envgen.model.platforms import PLATFORMS
 
 _HINT = "give a pixi.toml, or a pyproject.toml with [project] or [tool.pixi]"
 _SYSTEMS: Mapping[str, frozenset[Platform]] = {
@@ -167,9 +168,7 @@ class _Manifest:
             yield from self._wheels(_requirement(name, row), at, only)
 
     def _wheels(self, text: str, at: Address, only: frozenset[Platform]) -> list[AskedSpec]:
-        """What a requirement of pip asks for; what cannot be taken over is remembered once."""
-        if any(one.at == at and one.text == text for one in self.pip.left):
-            return []
+        """What a requirement of pip asks for."""
         before = len(self.pip.wanted)
         self.pip.add(text, at)
         return [replace(one, only=only or one.only) for one in self.pip.wanted[before:]]

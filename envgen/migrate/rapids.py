@@ -184,11 +184,8 @@ class _Rapids:
             yield from self._requirement(text, path)
 
     def _requirement(self, text: str, path: Path) -> Iterator[AskedSpec]:
-        at = self.document.at(*path)
-        if any(one.at == at for one in self.pip.left):
-            return
         before = len(self.pip.wanted)
-        self.pip.add(text, at)
+        self.pip.add(text, self.document.at(*path))
         yield from self.pip.wanted[before:]
 
 

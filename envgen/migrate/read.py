@@ -7,7 +7,7 @@ from pathlib import Path
 
 from envgen.formats.environment_file import is_environment_file
 from envgen.formats.reading import read_any
-from envgen.formats.requirements import is_requirements, read_requirements
+from envgen.formats.requirements import is_requirements
 from envgen.migrate.environment_files import read_environment
 from envgen.migrate.locks import of_locks
 from envgen.migrate.model import Asked, AskedSpec, Contents, ReadAs
@@ -30,7 +30,7 @@ _NOT_OF_PIP = re.compile(
 
 def read_contents(path: Path, shown: str) -> Contents:
     """What a file asks for; `shown` is its name in messages. Raises BadInput, with the line where there is one."""
-    text, label = text_of(path, shown, _ABSENT), path.name.split(".")[0]
+    text, label = text_of(path, shown, _ABSENT), path.stem
     if path.suffix == ".toml" and path.name != "pylock.toml":
         return read_manifest(text, shown, label)
     if is_rapids(text):
@@ -39,8 +39,6 @@ def read_contents(path: Path, shown: str) -> Contents:
         return read_environment(text, shown, label, _beside(path, shown))
     if path.suffix in (".txt", ".in") and not _of_conda(text) and not (is_requirements(text) and _COMPILED.search(text)):
         return _requirements(text, shown, label, _beside(path, shown))
-    if is_requirements(text) and _COMPILED.search(text) and not _of_conda(text):
-        return of_locks(read_requirements(text, shown), shown, label)
     try:
         return of_locks(read_any(path, shown), shown, label)
     except BadInput as error:

@@ -57,11 +57,12 @@ def _conda(matrix: Matrix, wanted: AskedSpec) -> Translated | NotCarried:
         return NotCarried(wanted.text, wanted.at, "not a conda spec")
     if spec.name.lower() == _PYTHON:
         version, _ = version_and_builds(without_brackets(spec, wanted.at), wanted.at)
+        python = version or "*"
         try:
-            version_range(by_minor(version or "*").lstrip("= "))
+            version_range(by_minor(python).lstrip("= "))
         except ValueError as error:
             return NotCarried(wanted.text, wanted.at, str(error))
-        return Translated(wanted=wanted, python=version or "*", name=_PYTHON)
+        return Translated(wanted=wanted, python=python, name=_PYTHON)
     if framework_named(matrix, wanted.text) or _is_alias(matrix, spec):
         return _alias(matrix, wanted, without_brackets(spec, wanted.at))
     return _package(matrix, wanted, without_brackets(spec, wanted.at))
@@ -103,17 +104,16 @@ def _alias(matrix: Matrix, wanted: AskedSpec, spec: PackageSpec) -> Translated:
 def _package(matrix: Matrix, wanted: AskedSpec, spec: PackageSpec) -> Translated:
     """Any other package, in one spelling: `numpy=1.26` is `numpy 1.26.*`."""
     name, rest, notes = spec.name.lower(), _ANY_VERSION.sub("* ", spec.rest), []
-    text = f"{name} {rest}".strip() if rest[:1] not in ("=", "<", ">", "!", "~") else f"{name}{rest}"
     try:
-        read = read_spec(text)
+        read = read_spec(f"{name} {rest}".strip())
         version, build = read.version, read.build or ""
     except NotCovered:
         version, build = rest, ""
     weak = _weak(matrix, name, version, build)
+    version = "" if version == "*" else version
     if build and "*" not in build and _BUILD.fullmatch(build):
         notes.append(ReadAs(text=wanted.text, at=wanted.at, meaning=f"{name} {version}".strip() + f", {_WHY_BUILD}"))
         build = ""
-    version = "" if version == "*" else version
     plain = " ".join(filter(None, (name, version or ("*" if build else ""), build)))
     return Translated(
         wanted=wanted,
@@ -140,12 +140,7 @@ def _weak(matrix: Matrix, name: str, version: str, build: str) -> TargetRange | 
         told = cuda_of(matrix.catalogue, replace(of_conda, build=build.replace("*", "_")))
     if told is None and build and ("cuda" in build or re.search(r"cu(?![a-z])", build)):
         told = ""
-    if told is None:
-        return None
-    try:
-        return TargetRange(cuda_range(told))
-    except ValueError:
-        return TargetRange(cuda_range(""))
+    return None if told is None else TargetRange(cuda_range(told))
 
 
 def _pip(matrix: Matrix, wanted: AskedSpec) -> Translated | NotCarried:
@@ -153,11 +148,11 @@ def _pip(matrix: Matrix, wanted: AskedSpec) -> Translated | NotCarried:
     name = spec.name.lower()
     if name == _PYTHON:  # which no index for pip has
         return _conda(matrix, wanted)
-    if spec.name and (framework_named(matrix, wanted.text.replace("==", "=")) or _is_alias(matrix, spec)):
+    if spec.name and (framework_named(matrix, wanted.text) or _is_alias(matrix, spec)):
         return _alias(matrix, wanted, replace(spec, conditional=False))
-    if spec.name and is_cuda_wheel(matrix.catalogue, name):
+    if is_cuda_wheel(matrix.catalogue, name):
         return NotCarried(wanted.text, wanted.at, "CUDA's own wheel: the build of the framework brings its libraries")
     package = LockedPackage(name=name, version=spec.rest.lstrip("=<>~! "), build="", manager="pip", platform="linux-64")
-    told = cuda_of(matrix.catalogue, package) if spec.name else None
+    told = cuda_of(matrix.catalogue, package)
     weak = TargetRange(cuda_range(told)) if told is not None else None
     return Translated(wanted=wanted, weak=weak, package=wanted.text, name=name)

@@ -16,7 +16,7 @@ from envgen.model.facts import Matrix, Platform
 from envgen.model.text import shortened
 from envgen.targets import TargetRange, cuda_range, dotted, exists, intersection, newest_first
 
-_CUDA_WORD = re.compile(r"(?<![a-z])(?:cu(?:da)?[-_]?(?P<version>[0-9]{2,3}|[0-9]+\.[0-9]+)?(?![a-z0-9])|gpu|nvidia)")
+_CUDA_WORD = re.compile(r"(?<![a-z])(?:cu(?:da)?[-_]?(?P<version>[0-9]+\.[0-9]+|[0-9]{2,3})?(?![a-z0-9])|gpu|nvidia)")
 _CPU_WORD = re.compile(r"(?<![a-z])cpu(?:only)?(?![a-z])")
 _COMMON_WORD = re.compile(r"(?<![a-z])(?:common|base|shared|core)(?![a-z])")
 _PLATFORM_WORDS = (("linux-64", r"linux"), ("osx-arm64", r"mac(?:os)?|osx|darwin|apple"), ("win-64", r"win(?:dows)?"))
@@ -86,15 +86,16 @@ def _told(matrix: Matrix, asked: Asked, items: Sequence[Translated]) -> Iterator
 
 def _together(matrix: Matrix, strong: Sequence[Translated]) -> TargetRange:
     """The one target that all words allow. A word for CPU beside one for a CUDA version is an error: one of the two is wrong."""
-    cpu = [item for item in strong if item.target and item.target.cuda is None]
-    cuda = [item for item in strong if item.target and item.target.cuda is not None]
+    asked = [(item, item.target) for item in strong if item.target]
+    cpu = [item for item, wanted in asked if wanted.cuda is None]
+    cuda = [item for item, wanted in asked if wanted.cuda is not None]
     if cpu and cuda:
         what = f"`{cpu[0].wanted.text}` ({cpu[0].wanted.at.place}) asks for CPU, and `{cuda[0].wanted.text}` for CUDA"
         raise BadInput(what, where=cuda[0].wanted.at, hint="an environment is for one of the two: remove the other from the file")
     if cpu:
         return CPU
     found = _narrowest(matrix, cuda)
-    other = next((item for item in cuda if item.target and not exists(found, item.target, matrix) and found.minor), None)
+    other = next((item for item, wanted in asked if not exists(found, wanted, matrix)), None)
     if other and newest_first(found, matrix):
         first = next(item for item in cuda if item is not other)
         what = f"`{first.wanted.text}` ({first.wanted.at.place}) and `{other.wanted.text}` ask for two CUDA versions"

@@ -19,7 +19,7 @@ def one_range(texts: Iterable[str], known: Sequence[Version]) -> tuple[str, bool
     sets = {text: {version for version in known if version in version_range(text)} for text in wanted}
     common = set.intersection(*sets.values())
     if common or not all(sets.values()):
-        narrowest = [text for text in wanted if not any(other != text and sets[other] < sets[text] for other in wanted)]
+        narrowest = [text for text in wanted if not any(sets[other] < sets[text] for other in wanted)]
         same = [text for text in narrowest if not any(sets[text] == sets[other] for other in narrowest[: narrowest.index(text)])]
         return ",".join(dict.fromkeys(same)), True
     every = sorted(set.union(*sets.values()))

@@ -17,6 +17,7 @@ from envgen.model.facts import PUBLIC_INDEX, Framework, Matrix
 
 _VARIANT = "{variant}"
 _WHY_CONDA = "the target says which wheels, and the framework comes from a conda channel"
+_WHY_UNASKED = "nothing that is carried over comes from it"
 _WHY_PART = "other files for pip do not name it, and `{key}:` is for all targets: write `{key}: [URL]` if it may be"
 _WHY_EXTRA = (
     "it does not say which packages come from it: write `pip-indexes: {NAME: {url: URL, packages: [PACKAGE]}}` with those that come"
@@ -47,16 +48,16 @@ def frameworks_of_wheels(matrix: Matrix, environments: Sequence[ReadEnvironment]
 
 def _as_wheels(framework: Framework, items: Iterable[Translated], urls: Iterable[str]) -> bool:
     provider = framework.of_wheels
-    if not provider or not any(_is_index_of(framework, url) for url in urls):
+    if not any(_is_index_of(framework, url) for url in urls):
         return False
     versions = [row.version for row in framework.releases if any(build.provider == provider for build in row.builds)]
     wanted = [item.framework.versions if item.wanted.manager == "pip" and item.framework else None for item in items]
-    return all(one is not None and any(one.contains(version, prereleases=True) for version in versions) for one in wanted)
+    return all(one is not None and any(version in one for version in versions) for one in wanted)
 
 
 def _is_index_of(framework: Framework, url: str) -> bool:
     """Whether a URL is the index of one variant of a framework's wheels, or a page in it."""
-    indexes = {row.index for row in framework.providers.get(framework.of_wheels, ())} - {"", PUBLIC_INDEX}
+    indexes = {row.index for row in framework.providers.get(framework.of_wheels, ())} - {PUBLIC_INDEX}
     hole = re.escape(_VARIANT)
     return any(re.fullmatch(re.escape(index).replace(hole, r"(?:cpu|cu[0-9]+)") + r"(?:/.*)?", url) for index in indexes)
 
@@ -72,16 +73,27 @@ class WheelIndexes:
     notes: list[ReadAs] = field(default_factory=list)
 
 
-def wheel_indexes(matrix: Matrix, environments: Sequence[ReadEnvironment], wheels: Mapping[str, str]) -> WheelIndexes:
-    """What becomes of every index that the environments name; `wheels` are the frameworks that come as wheels."""
-    found = WheelIndexes()
+def wheel_indexes(
+    matrix: Matrix, environments: Sequence[ReadEnvironment], wheels: Mapping[str, str], requirements: Iterable[str]
+) -> WheelIndexes:
+    """What becomes of every index that the environments name.
+
+    `wheels` are the frameworks that come as wheels, `requirements` what the project asks pip for.
+    """
+    found, taken = WheelIndexes(), {_name(text) for text in requirements}
     of_pip = [one for one in environments if any(item.wanted.manager == "pip" for item in one.items)]
     for index in (index for one in environments for index in one.asked.indexes):
         everywhere = all(_names(one, index) for one in of_pip if _asks(one, index))
         names = [name for name in wheels if _is_index_of(matrix.frameworks[name], index.bare)]
         names.sort(key=lambda name: bool(matrix.frameworks[name].companion_of))
-        _sort(found, index, names, marked=index_variant(matrix.catalogue.wheels, index.bare) is not None, everywhere=everywhere)
+        marked = index_variant(matrix.catalogue.wheels, index.bare) is not None
+        asked = not index.packages or not taken.isdisjoint(map(_name, index.packages))
+        _sort(found, index, names, _why_left(index, marked=marked, everywhere=everywhere, asked=asked))
     return found
+
+
+def _name(requirement: str) -> str:
+    return canonicalize_name(requirement_name(requirement))
 
 
 def _names(one: ReadEnvironment, index: AskedIndex) -> bool:
@@ -90,17 +102,17 @@ def _names(one: ReadEnvironment, index: AskedIndex) -> bool:
 
 def _asks(one: ReadEnvironment, index: AskedIndex) -> bool:
     """Whether an environment asks pip for what an index is for."""
-    wanted = {canonicalize_name(requirement_name(item.wanted.text)) for item in one.items if item.wanted.manager == "pip"}
-    return not index.packages or not wanted.isdisjoint(map(canonicalize_name, index.packages))
+    wanted = {_name(item.wanted.text) for item in one.items if item.wanted.manager == "pip"}
+    return not index.packages or not wanted.isdisjoint(map(_name, index.packages))
 
 
-def _sort(found: WheelIndexes, index: AskedIndex, names: Sequence[str], *, marked: bool, everywhere: bool) -> None:
+def _sort(found: WheelIndexes, index: AskedIndex, names: Sequence[str], reasons: Iterator[str]) -> None:
     """Put one index where it belongs."""
     if names:
         meaning = f"{', '.join(names)} as wheels: `provider: pypi`"
         found.notes.append(ReadAs(text=index.text, at=index.at, meaning=meaning))
         return
-    why = next(_why_left(index, marked=marked, everywhere=everywhere), None)
+    why = next(reasons, None)
     if why:
         found.left.append(NotCarried(index.text, index.at, why))
         return
@@ -118,10 +130,12 @@ def _sort(found: WheelIndexes, index: AskedIndex, names: Sequence[str], *, marke
     found.notes.append(ReadAs(text=index.text, at=index.at, meaning=f"`{key}:`{more}"))
 
 
-def _why_left(index: AskedIndex, *, marked: bool, everywhere: bool) -> Iterator[str]:
-    """Why an index is not carried over."""
+def _why_left(index: AskedIndex, *, marked: bool, everywhere: bool, asked: bool) -> Iterator[str]:
+    """Why an index is not carried over, the first reason first."""
     if marked:
         yield _WHY_CONDA
+    if not asked:
+        yield _WHY_UNASKED
     if index.option == "--extra-index-url" and not index.packages:
         yield _WHY_EXTRA
     if re.search(CREDENTIALS, index.text):

@@ -24,7 +24,6 @@ from envgen.model.toolkit import Cudnn, Toolkit
 from envgen.model.withdrawn import Withdrawals
 
 Platform = str  # a conda subdir: linux-64, linux-aarch64, osx-64, osx-arm64, win-64
-PLATFORMS: tuple[Platform, ...] = ("linux-64", "linux-aarch64", "osx-64", "osx-arm64", "win-64")
 Variant = Version | None  # the CUDA version a build was made for; None is a CPU build
 PUBLIC_INDEX = "public"  # in place of the URL of an index: the one that pip and uv ask where nothing else is configured
 Need = tuple[str, SpecifierSet]  # another framework, and the range of its versions that a build goes with

@@ -25,19 +25,19 @@ def exclude_newer_of(document: Document, row: ExcludeNewerRow | None, channels: 
         return NO_LIMIT
     found: dict[str, datetime | None] = {"": row.default}
     for package, date in row.packages.items():
-        _add(found, package.lower(), date, document.at(_KEY, "packages", package))
+        _add(found, package.lower(), package, date, document.at(_KEY, "packages", package))
     own = {locate(channel).url: channel for channel in channels}
     for written, (channel, date) in zip(_written(document, "channels"), row.channels.items(), strict=True):
         at, meant = document.at(_KEY, "channels", written), own.get(locate(channel).url)
         if meant is None:
             raise BadInput(f"channels: has no `{channel}`", where=at, hint=closest(channel, channels))
-        _add(found, of_channel(meant), date, at)
+        _add(found, of_channel(meant), meant, date, at)
     return ExcludeNewer.of(found)
 
 
-def _add(found: dict[str, datetime | None], key: str, date: datetime | None, at: Address) -> None:
+def _add(found: dict[str, datetime | None], key: str, name: str, date: datetime | None, at: Address) -> None:
     if key in found:
-        raise BadInput(f"`{key}` has a date already", where=at, hint="it is written in two ways: keep one")
+        raise BadInput(f"`{name}` has a date already", where=at, hint="it is written in two ways: keep one")
     found[key] = date
 
 

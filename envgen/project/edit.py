@@ -155,10 +155,10 @@ class ProjectText:
         if target and self._removed(lambda text: _name(text) == name.lower(), None):
             return "it is requested for all targets: leave out --target"
         data = self.document.data
-        targets = data.get("targets")
-        rows = targets.items() if isinstance(targets, dict) else ()
-        within = [key for key, row in rows if row and any(_name(item) == name for item in row.get("dependencies", ()))]
-        requested = [*map(_name, data.get("dependencies", ())), *(data.get(_FRAMEWORKS) or ())]
+        targets = data.get("targets") or ()
+        rows = {key: _list_at(self.document, ("targets", key, "dependencies")) for key in targets if isinstance(targets, dict)}
+        within = [key for key, items in rows.items() if name.lower() in map(_name, items)]
+        requested = [*map(_name, _list_at(self.document, ("dependencies",))), *(data.get(_FRAMEWORKS) or ())]
         return f"target {within[0]} requests it: add --target {within[0]}" if within else closest(name, requested)
 
     # --- the text -------------------------------------------------------------------------------------------------------------

@@ -17,6 +17,7 @@ from envgen.yamlfile.document import Document
 
 _OPTION = re.compile(r"(?P<option>--?[A-Za-z][\w-]*)(?:[\s=]+(?P<value>.+))?")
 _PATH = re.compile(r"(?P<path>\.{1,2}(?:[/\\].*?)?|[/~].*?|[A-Za-z]:[/\\].*?|file:.*?)\s*(?P<extras>\[[\w\s,.-]+\])?")
+_FILE = re.compile(r".*\.(?:whl|zip|tar\.gz)", re.IGNORECASE)  # as a name it has letters that a package may have, too
 _INSTEAD = {
     **dict.fromkeys(("-r", "--requirement"), "write the lines of {value} as items of `pip:`"),
     **dict.fromkeys(("-c", "--constraint"), "write the bounds of {value} as requirements, or as `dependencies:` for conda"),
@@ -71,6 +72,10 @@ def check_requirement(text: str, at: Address, build: Collection[str]) -> None:
         raise BadInput(f"`{text}` is not a requirement: {cause}", where=at, hint=hint) from None
     if found.url and found.url.startswith("file:"):
         raise BadInput(f"`{text}` is a file of this machine", where=at, hint="write its path alone, such as ./packages/mine")
+    if _FILE.fullmatch(found.name) and not found.url:
+        raise BadInput(
+            f"`{text}` is the name of a file, not of a package", where=at, hint=f"write its path, such as ./{found.name}"
+        )
     name = canonicalize_name(found.name)
     if found.url and "+" in found.url.split("://", maxsplit=1)[0] and name not in build:
         hint = f"if you trust it, allow that with `pip-build: [{name}]`"

@@ -16,8 +16,8 @@ from pydantic_core import PydanticCustomError
 from envgen.channels.canonical import CREDENTIALS
 from envgen.matrix.channel_field import ChannelText, without_credentials
 from envgen.model.dates import MOMENT, NO_DATE, moment
-from envgen.model.facts import PLATFORMS
 from envgen.model.layout import TEMPLATE
+from envgen.model.platforms import PLATFORMS
 from envgen.model.ranges import RANGE, VERSION
 from envgen.project.limits_schema import BudgetRows, LicensesRow
 from envgen.yamlfile.schema import FileModel, RangeText, Text, VirtualName, VirtualText, Written

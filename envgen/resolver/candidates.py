@@ -18,7 +18,7 @@ from envgen.model.project import Project, RequestedFramework
 from envgen.model.ranges import range_text
 from envgen.model.requested import is_left_out, provider_of
 from envgen.model.resolution import Built, Choice, Obstacle
-from envgen.resolver.availability import Availability, Counts, every_release
+from envgen.resolver.availability import Availability, Counts, every_release, lacking_text
 from envgen.resolver.cells import Cell, builds_for, minors_in, pythons_left, version_ranges, versions_of, violations, with_glibc
 
 _Key = tuple[str, tuple[tuple[Platform, tuple[Variant, ...]], ...], str]  # target, variants of each platform, framework
@@ -133,7 +133,7 @@ class Candidates:
             available = self.availability(choice, cell.target, cell.platform)
             left = candidate.pythons if available is None else candidate.pythons & available
             if not left:
-                table[row] = _not_in_index(choice, cell)
+                table[row] = _not_in_index(choice, cell, available or frozenset())
                 return left
             candidate = candidate if available is None else replace(candidate, pythons=left)
         table[row] = candidate
@@ -329,9 +329,8 @@ def _linked(rows: Sequence[Build], platform: Platform) -> dict[_Place, frozenset
     return {place: frozenset(major for major in majors if major) for place, majors in found.items() if None not in majors}
 
 
-def _not_in_index(choice: Choice, cell: Cell) -> Obstacle:
-    what = f"the index holds no {_build_text(choice, cell)} for {cell.platform} that this project can use"
-    at = choice.release.at
+def _not_in_index(choice: Choice, cell: Cell, available: frozenset[Version]) -> Obstacle:
+    what, at = lacking_text(choice, cell.platform, available), choice.release.at
     return Obstacle(reason=Reason(what, at), target=cell.target.name, platform=cell.platform, release=at, index=True)
 
 

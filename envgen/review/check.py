@@ -19,7 +19,6 @@ from typing import TYPE_CHECKING
 
 from envgen.cache import key_of, remembered
 from envgen.matrix.cached import cached_matrix
-from envgen.matrix.files import DEFAULTS, default_text, matrix_texts
 from envgen.model.errors import BadInput
 from envgen.model.facts import Matrix
 from envgen.model.findings import Finding
@@ -54,7 +53,7 @@ def check(layout: Layout, names: Sequence[str], today: date, reporter: Reporter,
     try:
         matrix = cached_matrix(layout)
     except BadInput:  # which is among the findings about the facts
-        return Checked(_facts(layout, today), 0)
+        return Checked(tuple(_facts(layout, today)), 0)
     digests = Digests(layout)
     wanted = names or layout.projects()
     reporter.begin("checking", len(wanted))
@@ -127,38 +126,22 @@ class _Quiet:
 # --- the facts ------------------------------------------------------------------------------------------------------------
 
 
-def _facts(layout: Layout, today: date) -> tuple[Finding, ...]:
-    """What `matrix lint` finds, or why a file of the matrices cannot be read."""
-    shown = layout.shown(layout.matrices)
-    try:
-        texts = matrix_texts(layout.matrices, shown)
-    except BadInput as error:
-        from envgen.review.made import of_error
-
-        return (of_error("matrix", error, shown),)
-    schemas = (
-        path.read_text(encoding="utf-8", errors="replace") for path in sorted(layout.schemas.glob("*.json")) if path.is_file()
-    )
-    defaults = (default_text(name) for name in DEFAULTS if name not in texts)
-    key = key_of("lint", shown, str(today), *chain.from_iterable(texts.items()), *defaults, *schemas)
-    return remembered(tuple, key, lambda: tuple(_lint(layout, today)))
-
-
-def _lint(layout: Layout, today: date) -> Iterator[Finding]:
-    from envgen.curate.lint.lint import lint_matrices
+def _facts(layout: Layout, today: date) -> Iterator[Finding]:
+    """What `matrix lint` finds, or why files of the matrices cannot be read."""
+    from envgen.curate.lint.cached import linted
     from envgen.review.made import of_error
 
-    findings, errors = lint_matrices(layout, today)
-    yield from (of_error("matrix", error, layout.shown(layout.matrices)) for error in errors)
-    for found in findings:
+    found = linted(layout, today)
+    yield from (of_error("matrix", error, layout.shown(layout.matrices)) for error in found.errors)
+    for row in found.findings:
         yield Finding(
-            rule=f"lint-{found.rule}",
-            severity=found.severity,
+            rule=f"lint-{row.rule}",
+            severity=row.severity,
             platform="",
             package="",
-            text=found.text,
-            at=found.at,
-            fix=found.hint,
+            text=row.text,
+            at=row.at,
+            fix=row.hint,
         )
 
 

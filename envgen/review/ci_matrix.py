@@ -9,8 +9,9 @@ from dataclasses import asdict, dataclass
 from envgen.formats.conda_lock import read_stamp
 from envgen.matrix.cached import cached_matrix
 from envgen.model.errors import BadInput, closest
-from envgen.model.facts import PLATFORMS, Matrix, Platform
+from envgen.model.facts import Matrix, Platform
 from envgen.model.layout import LOCK, Layout
+from envgen.model.platforms import PLATFORMS
 from envgen.project.cached import cached_project
 
 MOST = 256

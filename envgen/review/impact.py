@@ -5,7 +5,7 @@ The projects and locks are those of the work tree, on both sides: so whatever di
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import chain
@@ -20,11 +20,11 @@ from envgen.model.impact import Impact, ImpactKind, Move, RowChange, TargetImpac
 from envgen.model.layout import Layout
 from envgen.model.project import Project
 from envgen.project.cached import cached_project
+from envgen.review.asks import Asks
 from envgen.review.attribution import edits_between, row_changes
 from envgen.review.check import Digests, inputs_of
 from envgen.review.other_facts import OtherFacts
 from envgen.review.rows import RowEdit
-from envgen.review.seen import Seen, seen
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,17 +36,24 @@ class _Pair:
     after: TargetState
 
 
-@dataclass(frozen=True, slots=True)
-class _Before:
-    """What the old facts make of a project; the project, None where they cannot read it, and what it sees of them."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Side:
+    """A repository with some facts, what they make of projects, and the digests of its files."""
 
-    states: tuple[TargetState, ...]
-    project: Project | None
-    seen: Seen | None
+    layout: Layout
+    asks: Asks
+    digests: Digests
 
-    def is_same_with(self, matrix: Matrix) -> bool:
-        """Whether other facts make the same of the project, known without a search."""
-        return self.project is not None and self.seen is not None and seen(matrix, self.project) == self.seen
+    def inputs_of(self, name: str) -> str:
+        """The digest of all that decides about a project."""
+        return inputs_of(self.layout, self.asks.matrix, name, self.digests)
+
+    def project(self, name: str) -> Project | None:
+        """A project; None where it cannot be read with these facts, which is told as a state."""
+        try:
+            return cached_project(self.layout, self.asks.matrix, name)
+        except EnvgenError:
+            return None
 
 
 def impact(layout: Layout, base: str, folder: Path, names: Sequence[str] = ()) -> Impact:
@@ -60,51 +67,40 @@ def impact(layout: Layout, base: str, folder: Path, names: Sequence[str] = ()) -
     files = tuple(_changed(layout, other))
     if not files:
         return Impact(base=base, files=(), targets=(), count=0)
-    old, new = _facts_of(other, base), cached_matrix(layout)
-    digests = (Digests(other), Digests(layout))
+    old = _Side(layout=other, asks=Asks(_facts_of(other, base)), digests=Digests(other))
+    new = _Side(layout=layout, asks=Asks(cached_matrix(layout)), digests=Digests(layout))
     same = not any(file.startswith(f"{layout.templates.name}/") for file in files)
-    pairs = [
-        pair
-        for name in names or layout.projects()
-        for pair in _pairs(name, (other, old), (layout, new), digests, same_templates=same)
-    ]
-    found = tuple(told for pair in pairs if (told := _told(pair, new)))
+    pairs = [pair for name in names or layout.projects() for pair in _pairs(name, old, new, same_templates=same)]
+    found = tuple(told for pair in pairs if (told := _told(pair, new.asks.matrix)))
     impact_of = Impact(base=base, files=files, targets=found, count=len(pairs))
-    edits = edits_between(other, layout, files)
-    return replace(impact_of, rows=_rows(impact_of, edits, (other, old), (layout, new), digests))
+    return replace(impact_of, rows=_rows(impact_of, edits_between(other, layout, files), old, new))
 
 
-def _rows(
-    found: Impact,
-    edits: Sequence[tuple[str, RowEdit]],
-    old: tuple[Layout, Matrix],
-    new: tuple[Layout, Matrix],
-    digests: tuple[Digests, Digests],
-) -> tuple[RowChange, ...]:
+def _rows(found: Impact, edits: Sequence[tuple[str, RowEdit]], old: _Side, new: _Side) -> tuple[RowChange, ...]:
     """The rows that change targets; from the cache where nothing that decides it has changed."""
     names = tuple(dict.fromkeys(row.project for row in found.changed))
-    sides = ((*old, digests[0]), (*new, digests[1]))
-    inputs = [inputs_of(layout, matrix, name, side) for name in names for layout, matrix, side in sides]
+    inputs = [side.inputs_of(name) for name in names for side in (old, new)]
     texts = chain.from_iterable((file, edit.text) for file, edit in edits)
     everything = tuple(row.environment for row in found.changed)
 
     def made() -> tuple[RowChange, ...]:
         from envgen.review.other_facts import Facts
 
-        before = {name: _before(*old, name, _states(*old, name, digests[0])) for name in names}
-        return row_changes(edits, Facts(*old), everything, partial(_changed_by, before, old[0]))
+        before = {name: (old.project(name), _states(old, name)) for name in names}
+        return row_changes(edits, Facts(old.layout, old.asks.matrix), everything, partial(_changed_by, before, old))
 
     return remembered(tuple, key_of("rows", found.base, *everything, *inputs, *texts), made)
 
 
-def _changed_by(before: Mapping[str, _Before], old: Layout, layout: Layout, matrix: Matrix) -> tuple[str, ...]:
+def _changed_by(
+    before: Mapping[str, tuple[Project | None, tuple[TargetState, ...]]], old: _Side, layout: Layout, matrix: Matrix
+) -> tuple[str, ...]:
     """The environments of some projects that facts change. What is found is not remembered: the facts are nobody's."""
     from envgen.review.states import states
 
-    others = {name: row for name, row in before.items() if layout is not old or not row.is_same_with(matrix)}
-    pairs = chain.from_iterable(
-        _paired(name, row.states, tuple(states(layout, matrix, name, told=False))) for name, row in others.items()
-    )
+    asks, same = Asks(matrix), layout is old.layout
+    others = {name: rows for name, (row, rows) in before.items() if not (same and row and asks.sees_as(old.asks, row))}
+    pairs = chain.from_iterable(_paired(name, rows, tuple(states(layout, asks, name, told=False))) for name, rows in others.items())
     told = (_told(pair, matrix) for pair in pairs)
     return tuple(row.environment for row in told if row and row.kind != "update")
 
@@ -129,30 +125,23 @@ def _bytes(path: Path) -> bytes | None:
     return path.read_bytes() if path.is_file() else None
 
 
-def _pairs(
-    name: str,
-    old: tuple[Layout, Matrix],
-    new: tuple[Layout, Matrix],
-    digests: tuple[Digests, Digests],
-    *,
-    same_templates: bool,
-) -> Iterator[_Pair]:
+def _pairs(name: str, old: _Side, new: _Side, *, same_templates: bool) -> Iterable[_Pair]:
     """Every target of a project on both sides, by where it is requested: an open one may have another name."""
-    same = _same(*old, name, digests[0], new[1]) if same_templates else ()
+    same = _same(name, old, new) if same_templates else ()
     if same:
         return (_Pair(project=name, before=row, after=row) for row in same)
-    return _paired(name, _states(*old, name, digests[0]), _states(*new, name, digests[1]))
+    return _paired(name, _states(old, name), _states(new, name))
 
 
-def _same(layout: Layout, matrix: Matrix, name: str, digests: Digests, new: Matrix) -> tuple[TargetState, ...]:
+def _same(name: str, old: _Side, new: _Side) -> tuple[TargetState, ...]:
     """The targets of a project that sees the same of the old and of the new facts; () where it does not."""
 
     def made() -> tuple[TargetState, ...]:
-        before = _before(layout, matrix, name, ())
-        rows = before.project.targets if before.project and before.is_same_with(new) else ()
+        project = old.project(name)
+        rows = project.targets if project and new.asks.sees_as(old.asks, project) else ()
         return tuple(TargetState(at=row.at, name=row.name) for row in rows)
 
-    return remembered(tuple, key_of("seen", inputs_of(layout, matrix, name, digests), new.digest), made)
+    return remembered(tuple, key_of("seen", old.inputs_of(name), new.asks.matrix.digest), made)
 
 
 def _paired(name: str, before: tuple[TargetState, ...], after: tuple[TargetState, ...]) -> Iterator[_Pair]:
@@ -165,23 +154,15 @@ def _paired(name: str, before: tuple[TargetState, ...], after: tuple[TargetState
         yield _Pair(project=name, before=one, after=two)
 
 
-def _before(layout: Layout, matrix: Matrix, name: str, found: tuple[TargetState, ...]) -> _Before:
-    try:
-        project = cached_project(layout, matrix, name)
-    except EnvgenError:  # which is told as a state
-        return _Before(found, None, None)
-    return _Before(found, project, seen(matrix, project))
-
-
-def _states(layout: Layout, matrix: Matrix, name: str, digests: Digests) -> tuple[TargetState, ...]:
+def _states(side: _Side, name: str) -> tuple[TargetState, ...]:
     """What some facts make of each target of a project; from the cache where nothing that decides it has changed."""
 
     def made() -> tuple[TargetState, ...]:
         from envgen.review.states import states
 
-        return tuple(states(layout, matrix, name))
+        return tuple(states(side.layout, side.asks, name))
 
-    return remembered(tuple, key_of("impact", inputs_of(layout, matrix, name, digests)), made)
+    return remembered(tuple, key_of("impact", side.inputs_of(name)), made)
 
 
 # --- what differs ---------------------------------------------------------------------------------------------------------

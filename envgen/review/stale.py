@@ -133,5 +133,5 @@ def _case(layout: Layout, matrix: Matrix, found: Plan, target: str) -> TargetCas
         template=layout.shown(layout.templates / found.project.template),
         texts={name: layout.read(folder / name) for name in FILES if (folder / name).is_file()},
         rendered=files,
-        wanted=digest(held, files, layout.templates) if held and files else "",
+        wanted=digest(held, files, layout.templates) if held else "",
     )

@@ -21,8 +21,9 @@ from envgen.formats.builds import (
 )
 from envgen.matrix.hardware import runs_with
 from envgen.model.catalogue import KnownPackage, parsed
-from envgen.model.facts import PLATFORMS, Spelling
+from envgen.model.facts import Spelling
 from envgen.model.packages import LockedPackage
+from envgen.model.platforms import PLATFORMS
 from envgen.verify.entries import needs_driver
 from envgen.verify.registry import Case, Violations, rule
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from envgen.model.text import shortened
 from envgen.yamlfile.nodes import TEXT, KeyPath, address, compose, resolved_tag, walk
 from envgen.yamlfile.text import source
 
+_FILES = 64  # that are remembered: more than a repository has in matrices/
 _MOST = 100_000  # values in a file whose aliases are followed
 
 
@@ -57,6 +59,12 @@ def parse(text: str, shown: str, *, aliases: bool = False) -> Document:
     data: Any = _data(root, shown, SafeConstructor()) if root else {}
     marks = {path: (begin.start_mark.line + 1, begin.start_mark.column + 1) for path, begin, _ in walk(root)} if root else {}
     return Document(file=shown, text=text, data=data, marks={**marks, (): (1, 1)})
+
+
+@lru_cache(_FILES)
+def parsed(text: str, shown: str) -> Document:
+    """What `parse` returns, once for each text: the facts are read again for every change that is tried. Raises BadInput."""
+    return parse(text, shown)
 
 
 def _data(node: yaml.Node, shown: str, constructor: SafeConstructor) -> Any:

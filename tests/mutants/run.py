@@ -49,9 +49,13 @@ CORE = (
     *("matrix/conditions", "matrix/constraints", "model/ranges", "targets", "machine/fit", "review/stale"),
     *("install/condition", "install/judge", "install/platform_lock", "install/messages", "install/plan", "install/transaction"),
     *("probe/rules_answer", "probe/rules_no_answer", "probe/rules_no_gpu", "pip", "migrate", "export"),
+    *("project", "yamlfile", "machine", "diff"),
 )
 # The tests that were written for a part of the core: they come first, and all of them.
 CLOSE = {
+    "project/": ("unit/test_project_told.py", "unit/test_edit.py"),
+    "project/cached": ("unit/test_project_cached.py",),
+    "review/stale": ("system/test_check.py",),
     "resolver/": ("unit/test_told.py", "unit/test_cells.py", "unit/test_dependencies.py", "unit/test_unserved.py"),
     "verify/alone": ("unit/test_wrong_builds.py",),
     "verify/judgements": ("unit/test_verify_told.py",),
@@ -80,7 +84,9 @@ CLOSE = {
     "targets": ("unit/test_targets.py",),
     "model/ranges": ("unit/test_ranges.py",),
     "matrix/con": ("unit/test_told.py", "unit/test_rule_texts.py"),
+    "install/condition": ("unit/test_install_told.py",),
     "install/judge": ("unit/test_judge.py",),
+    "install/messages": ("unit/test_install_told.py",),
     "install/": ("unit/test_install_plan.py",),
     "formats/": ("unit/test_formats_told.py", "unit/test_formats_small.py", "unit/test_prefix_told.py", "unit/test_beside.py"),
     "pip/": ("unit/test_pip_told.py", "unit/test_answers_of_uv.py"),

@@ -13,7 +13,8 @@ from pathlib import Path
 from envgen.curate.facts import facts
 from envgen.curate.model import Fact
 from envgen.curate.published import variant_package
-from envgen.model.facts import PLATFORMS, Matrix
+from envgen.model.facts import Matrix
+from envgen.model.platforms import PLATFORMS
 
 PYTHONS = ("3.9", "3.10", "3.11", "3.12", "3.13")
 PACKAGES = {"alpha": "alpha", "beta": "betalib"}

@@ -23,7 +23,7 @@ from system import test_advice, test_verify
 from unit import heard
 
 from envgen.channels.index import FolderIndex
-from envgen.model.facts import PLATFORMS
+from envgen.model.platforms import PLATFORMS
 
 File = tuple[str, str, str]  # channel, subdir, file name
 CHANNELS = ("conda-forge", "nvidia", "pytorch")

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from unittest.mock import patch
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -71,6 +72,7 @@ def test_a_cell_lets_go_of_a_package_only_where_there_is_no_solution_with_it() -
             if not isinstance(first, Solution):
                 return
             found = CellAligner(solver).aligned(cell(asked(*specs)), first, allowed)
+            assert CellAligner(solver).aligned(cell(asked(*specs)), first, allowed, set(allowed)) == found
             rest = {name: some for name, some in allowed.items() if name not in found.reasons}
             assert all(row.version in rest.get(row.name, {row.version}) for row in found.solution.records)
             fewer = [limited(asked(*specs), {**rest, name: allowed[name]}) for name in found.reasons]
@@ -107,9 +109,9 @@ def solved(monkeypatch: pytest.MonkeyPatch) -> list[SolveRequest]:
 
 
 def test_what_another_release_forces_is_known_without_a_solve(tmp_path: Path, solved: list[SolveRequest]) -> None:
-    """A framework forces a chain of four packages: one solve for each cell, two more for the second.
+    """A framework forces a chain of four packages: one solve for each cell, one more for the second.
 
-    The fifth asks the first for what the second has instead.
+    Nothing is asked of the first cell, for which the records refuse what the second has instead.
     """
     chain = [("framework", "library"), ("library", "math"), ("math", "threads"), ("threads", "base")]
     rows = [Row(name, version, depends=(f"{needed} {version}.*",)) for name, needed in chain for version in ("1.0", "2.0")]
@@ -121,7 +123,19 @@ def test_what_another_release_forces_is_known_without_a_solve(tmp_path: Path, so
     assert set(found.reasons["p-cu126", "linux-64"]) == {"framework", "library", "math", "threads", "base"}
     got = {name: {row.name: row.version for row in one.records} for name, one in found.solutions.items()}
     assert got["p-cpu", "linux-64"]["other"] == got["p-cu126", "linux-64"]["other"] == "1.0"
-    assert len(solved) == 5
+    assert len(solved) == 3
+
+
+def test_a_round_ends_where_as_many_packages_differ_as_before(tmp_path: Path) -> None:
+    """What the second target has instead is no better in the second round: the third is not asked again."""
+    rows = [Row("a", version, depends=(f"b {version}", f"c {version}")) for version in ("1.0", "2.0")]
+    rows += [Row(name, version) for name in "bcd" for version in ("1.0", "2.0")]
+    solver = Solver(write_channel(tmp_path, rows), 1)
+    cells = [cell(asked("a 2.*", "d")), cell(asked("a 1.*", name="p-cu126")), cell(asked("d", name="p-cu129"))]
+    with patch.object(CellAligner, "aligned", autospec=True, side_effect=CellAligner.aligned) as looked:
+        found = Aligner(solver, {}, lambda _: False).aligned(cells)
+    assert found.names == {"a", "b", "c"}
+    assert [call.args[1].name[0] for call in looked.call_args_list] == ["p-cpu", "p-cu126", "p-cu129", "p-cpu", "p-cu126"]
 
 
 def test_a_package_that_a_build_may_do_without_is_not_refused(tmp_path: Path) -> None:

@@ -21,6 +21,7 @@ from system.channel import EVERYTHING, PROJECT, PYTHONS, build, of_python
 from envgen.cli.main import main
 from envgen.cli.options import best_here
 from envgen.lock.pipeline import lock
+from envgen.lock.unchanged import RawInputs
 from envgen.model.address import Address
 from envgen.model.errors import CheckFailed, EnvgenError
 from envgen.model.findings import Finding
@@ -31,7 +32,7 @@ from envgen.review.check import Checked, check
 from envgen.review.fix import fix
 from envgen.review.registry import READING, STALE
 from envgen.review.rules import OWN_RULES, RULES
-from envgen.review.stale import stale
+from envgen.review.stale import stale, stale_if_unchanged
 from envgen.verify import judgements
 from envgen.verify.check import found_in
 from envgen.verify.registry import Case
@@ -386,6 +387,32 @@ def test_lock_check_says_what_check_says_of_stale_locks(root: Path, rule: str) -
         return
     told = {(row.target, row.text) for row in found.findings if row.rule in STALE or (row.rule in READING and row.target)}
     assert {(row.target, row.text) for row in stale(layout, LockRequest(), Silent(), best_here)} == told
+
+
+def test_what_is_not_stale_is_remembered(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    layout = Layout(root.resolve())
+    edit(FILE, r"\Z", "# a comment\n")(root)
+    assert stale(layout, LockRequest(), Silent(), best_here) == ()
+    assert stale(layout, LockRequest(targets=("cpu",)), Silent(), best_here) == ()
+    monkeypatch.setattr("envgen.review.stale.cached_matrix", lambda _: pytest.fail("the matrices are read again"))
+    assert stale(layout, LockRequest(), Silent(), best_here) == ()
+    assert stale_if_unchanged(layout, RawInputs(layout, LockRequest()), "p", Silent()) == ()
+    write("environments/p/old/conda-lock.yml", "x\n")(root)
+    assert stale_if_unchanged(layout, RawInputs(layout, LockRequest()), "p", Silent()) is None
+    lock(layout, LockRequest(), Silent(), best_here).whole()
+    (other,) = stale_if_unchanged(layout, RawInputs(layout, LockRequest()), "p", Silent()) or ()
+    assert (other.rule, other.target, other.text) == ("lock-unreadable", "old", "this lock is truncated")
+
+
+def test_what_may_not_differ_is_asked_once_nothing_else_is_stale(root: Path) -> None:
+    layout = Layout(root.resolve())
+    edit(FILE, r"\Z", "numerics: {also: [einops]}\n")(root)
+    steps(edit(LOCK, r"/numpy-[\d.]+-", "/numpy-1.0.0-"), edit(LOCK, r"/einops-[\d.]+-", "/einops-0.1-"), seal)(root)
+    (one,) = stale(layout, LockRequest(), Silent(), best_here)
+    differ = "the targets would not compute with the same: numpy: 1.0.0 (cpu), 2.2.6 (cu126) on linux-64; einops: 0.1 (cpu), 0.8.1 (cu126) on linux-64"
+    assert (one.rule, str(one.at), one.text, one.fix) == ("numerics-differ", f"{FILE}:6:16", differ, "envgen update p")
+    remove(f"{CUDA}/environment.yml")(root)
+    assert [row.rule for row in stale(layout, LockRequest(), Silent(), best_here)] == ["environment-missing"]
 
 
 def test_a_lock_that_follows_makes_everything_agree_again(root: Path, locked: Path) -> None:

@@ -32,8 +32,8 @@ from envgen.curate.refresh.report import diff_text
 from envgen.curate.request import CurateRequest
 from envgen.matrix.load import load_matrix
 from envgen.model.errors import BadInput
-from envgen.model.facts import PLATFORMS
 from envgen.model.layout import Layout
+from envgen.model.platforms import PLATFORMS
 from envgen.yamlfile.document import parse
 
 

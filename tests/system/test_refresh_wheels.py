@@ -152,6 +152,15 @@ def test_metadata_that_is_not_beside_a_wheel_is_read_out_of_it(workspace: Worksp
     assert "by hand: pytorch 9.0.0: its metadata pins CUDA 13.2 on linux-64: add the CPU builds there, " in err
 
 
+def test_a_wheel_that_cannot_be_read_is_not_one_without_metadata(workspace: Workspace, server: ThreadingHTTPServer) -> None:
+    add(server, "torch", "9.0.0", *TAGS, needs=NEEDS, beside=False)
+    lost = next(path for path in server.answers if path.endswith(".whl"))  # type: ignore[attr-defined]
+    del server.answers[lost]  # type: ignore[attr-defined]
+    place = f"http://127.0.0.1:{server.server_port}"
+    done = workspace.envgen("matrix", "refresh", "--pypi", "--framework", "pytorch", "--index-url", f"{place}/simple")
+    assert (done.status, done.err) == (4, f"error: {place}{lost} cannot be read: Not Found\n\nhint: is the index reachable?\n")
+
+
 def test_a_wheel_for_any_python_is_for_those_that_it_allows_and_the_matrices_know(
     workspace: Workspace, server: ThreadingHTTPServer
 ) -> None:

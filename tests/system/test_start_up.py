@@ -23,11 +23,11 @@ assert not status, status
 print(*sorted({name.partition(".")[0] for name in sys.modules}), file=sys.stderr)
 """
 COMMANDS = {
-    "list": {"rich"},
+    "list": set(),
     "resolve legacy": set(),
-    "verify": {"rattler", "rich", "yaml"},
-    "lock": {"rich", "yaml"},
-    "matrix show": {"rich"},
+    "verify": {"rattler", "yaml"},
+    "lock": {"yaml"},
+    "matrix show": set(),
 }
 HEAVY = {"conda_lock", "filelock", "jinja2", "pydantic", "pydantic_core", "pynvml", "rattler", "rich", "yaml", "zstandard"}
 

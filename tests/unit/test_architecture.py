@@ -52,7 +52,7 @@ ARROWS: dict[str, set[str]] = {
     "install": {"cache", "channels", "formats", "machine", "matrix", "project", "table", "targets", "verify"},
     "probe": {"formats", "machine", "matrix", "table"},
     "curate": {"channels", "formats", "matrix", "resolver"},
-    "curate.lint": {"files", "matrix", "project", "resolver", "yamlfile"},
+    "curate.lint": {"cache", "files", "matrix", "project", "resolver", "yamlfile"},
     "curate.records": {"channels", "curate", "table", "verify"},
     "curate.refresh": {"channels", "curate", "files", "formats", "matrix", "yamlfile"},
     "curate.show": {"export", "files", "formats", "matrix", "resolver", "table"},

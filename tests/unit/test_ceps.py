@@ -26,8 +26,9 @@ from envgen.channels.recorded import read_recorded, recorded_files, recorded_nam
 from envgen.channels.relations import ChannelRelations, relation_notes
 from envgen.channels.solve import Unsolvable, solve
 from envgen.model.errors import BadInput
-from envgen.model.facts import PLATFORMS, Target
+from envgen.model.facts import Target
 from envgen.model.packages import SolveRequest
+from envgen.model.platforms import PLATFORMS
 from envgen.model.requested import with_gpus, with_overrides
 
 REPO = Path(__file__).parents[2]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from envgen.migrate.conditions import without_conditions
-from envgen.model.facts import PLATFORMS
+from envgen.model.platforms import PLATFORMS
 
 LINUX, OSX, WIN = ({one for one in PLATFORMS if one.startswith(system)} for system in ("linux", "osx", "win"))
 

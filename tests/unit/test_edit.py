@@ -142,6 +142,93 @@ def test_a_requirement_is_added_where_the_file_has_such(kind: str) -> None:
     assert read(text).with_spec(spec).text == text.replace(old, new, 1)
 
 
+IN_TARGETS = FLOW.replace("[cpu, cu126]", "{cpu: , cu126: {dependencies: [scipy]}, cu118: {dependencies: }}")
+NO_FRAMEWORKS = FLOW.replace('frameworks: {alpha: {version: ">=2", with: [alphavision]}, beta: "3.*"}  # ours\n', "")
+
+
+@pytest.mark.parametrize(
+    ("text", "name", "target", "where", "hint"),
+    [
+        (BLOCK, "numpy", "cpu", "10:1", "it is requested for all targets: leave out --target"),
+        (IN_TARGETS, "NumPy", "cu126", "3:26", "it is requested for all targets: leave out --target"),
+        (IN_TARGETS, "alpha", "cu118", "3:58", "it is requested for all targets: leave out --target"),
+        (IN_TARGETS, "einops", "cu126", "3:26", "known here: alpha, beta, numpy, pandas"),
+        (IN_TARGETS, "scipy", None, "6:1", "target cu126 requests it: add --target cu126"),
+        (IN_TARGETS, "SciPy", None, "6:1", "target cu126 requests it: add --target cu126"),
+        (IN_TARGETS, "nunpy", None, "6:1", "did you mean `numpy`?"),
+        (FLOW.replace('[numpy, "pandas >=2"]', ""), "bet", None, "6:1", "did you mean `beta`?"),
+        (NO_FRAMEWORKS, "pandsa", None, "5:1", "did you mean `pandas`?"),
+        (NO_FRAMEWORKS + "frameworks:\n", "pandsa", None, "5:1", "did you mean `pandas`?"),
+    ],
+)
+def test_where_a_package_is_requested_instead(text: str, name: str, target: str | None, where: str, hint: str) -> None:
+    with pytest.raises(BadInput) as failure:
+        read(text).without_package(name, target)
+    assert (str(failure.value.where), failure.value.what) == (f"p.yaml:{where}", f"`{name}` is not requested here")
+    assert failure.value.hint == hint
+
+
+@pytest.mark.parametrize(
+    ("text", "spec", "target", "old", "new"),
+    [
+        (NO_FRAMEWORKS, "alpha", None, '"pandas >=2"]\n', '"pandas >=2"]\nframeworks: {alpha: "*"}\n'),
+        (NO_FRAMEWORKS + "frameworks: {}\n", "alpha 2.*", None, "frameworks: {}", 'frameworks: {alpha: "2.*"}'),
+        (FLOW.replace('version: ">=2", ', ""), "alpha 2.*", None, "with: [alphavision]", 'with: [alphavision], version: "2.*"'),
+        (FLOW, "numpy >=2", None, "numpy", '"numpy >=2"'),
+        (FLOW, "c::alpha 2.*", None, '"pandas >=2"', '"pandas >=2", "c::alpha 2.*"'),
+        (FLOW, "alpha 2.* cuda*", None, '"pandas >=2"', '"pandas >=2", "alpha 2.* cuda*"'),
+        (
+            FLOW.replace('dependencies: [numpy, "pandas >=2"]\n', ""),
+            "x",
+            None,
+            "[conda-forge]\n",
+            "[conda-forge]\ndependencies: [x]\n",
+        ),
+        (IN_TARGETS, "scipy >=2", "cu126", "[scipy]", '["scipy >=2"]'),
+        (IN_TARGETS, "x", "cu126", "[scipy]", "[scipy, x]"),
+        (IN_TARGETS, "x", "cu118", "dependencies: }", "dependencies:  [x]}"),
+        (IN_TARGETS, "x", "cpu", "cpu: ", "cpu:  {dependencies: [x]}"),
+    ],
+)
+def test_a_requirement_is_written_where_it_belongs(text: str, spec: str, target: str | None, old: str, new: str) -> None:
+    assert read(text).with_spec(spec, target).text == text.replace(old, new, 1)
+
+
+@pytest.mark.parametrize(
+    ("spec", "target", "what", "hint"),
+    [
+        ("%", None, "not a conda spec: `%`", 'for example "name >=2.5,<3"'),
+        ("alpha", "cpu", "alpha is a framework, which is for all targets", "leave out --target"),
+    ],
+)
+def test_what_cannot_be_added_is_named(spec: str, target: str | None, what: str, hint: str) -> None:
+    with pytest.raises(BadInput) as failure:
+        read(FLOW).with_spec(spec, target)
+    assert (failure.value.what, failure.value.hint) == (what, hint)
+
+
+@pytest.mark.parametrize(
+    ("text", "key", "name", "old", "new"),
+    [
+        (BLOCK, "targets", "cu118", '  - "cu126"\n', '  - "cu126"\n  - cu118\n'),
+        (FLOW, "targets", "cu118", "[cpu, cu126]", "[cpu, cu126, cu118]"),
+        (IN_TARGETS, "targets", "cu130", "cpu: ,", "cpu: , cu130: {},"),
+        (FLOW, "gpus", "V100", '"pandas >=2"]\n', '"pandas >=2"]\ngpus: [V100]\n'),
+        (f"{FLOW}gpus: []\n", "gpus", "V100", "gpus: []", "gpus: [V100]"),
+        (f"{FLOW}gpus: [A100]\n", "gpus", "V100", "gpus: [A100]", "gpus: [A100, V100]"),
+    ],
+)
+def test_an_item_is_added_to_a_list_or_a_mapping(text: str, key: str, name: str, old: str, new: str) -> None:
+    assert read(text).with_item(key, name).text == text.replace(old, new, 1)
+
+
+def test_what_is_requested_for_one_target_is_removed_there() -> None:
+    assert read(IN_TARGETS).without_package("SciPy", "cu126").text == IN_TARGETS.replace("[scipy]", "[]")
+    both = IN_TARGETS.replace("[scipy]", "[scipy, numpy]")
+    assert read(both).without_package("numpy").text == both.replace("[numpy, ", "[")
+    assert read(both).without_package("numpy", "cu126").text == both.replace(", numpy]}", "]}")
+
+
 def test_a_list_of_targets_becomes_a_mapping_where_it_is() -> None:
     found = read(BLOCK).with_spec("scipy", "cu126").text
     lines = 'targets:  # all of them\n  cpu: {}\n  # for the cluster\n  "cu126": {dependencies: [scipy]}\n'

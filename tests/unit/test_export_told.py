@@ -69,6 +69,7 @@ CELLS = (
     cell("own", __cuda="12.9"),
 )
 FRAGMENT = cell("cpu", lock=replace(LOCK, packages=tuple(replace(row, url=f"{row.url}#egg=x") for row in PACKAGES[3:4])))
+FRAGMENTS = cell("cpu", lock=replace(LOCK, packages=tuple(replace(row, url=f"{row.url}#a") for row in (PACKAGES[0], PACKAGES[3]))))
 BARE = cell("cpu", lock=replace(LOCK, packages=PACKAGES[:1], channels=("conda-forge",)))
 OTHER = cell("cpu", lock=replace(LOCK, channels=("conda-forge", "nvidia")))
 UNCHECKED = cell("cpu", lock=replace(LOCK, packages=(replace(PACKAGES[0], sha256=None, md5=None),)))
@@ -77,7 +78,9 @@ CASES: Mapping[str, Callable[[], str]] = {
     "explicit": lambda: explicit_text(CPU),
     "explicit: on macOS": lambda: explicit_text(MAC),
     "explicit: wheels without a hash": lambda: explicit_text(less(sha256=None)),
+    "explicit: URLs with a fragment": lambda: explicit_text(FRAGMENTS),
     "environment": lambda: environment_text(CPU),
+    "environment: URLs with a fragment": lambda: environment_text(FRAGMENTS),
     "environment: of one channel": lambda: environment_text(BARE),
     "environment: of a channel that the lock does not list": lambda: environment_text(OTHER),
     "requirements": lambda: requirements_text(CPU),

@@ -368,7 +368,19 @@ def test_a_named_platform_is_its_subdir_and_promises_its_virtual_packages(tmp_pa
     assert lock.promises == {"__cuda": "12", "__archspec": "1 zen4"}
     re2, mine = lock.packages
     assert (re2.version, re2.at and re2.at.line) == ("2024.07.02", 15)  # as the record spells it
-    assert (mine.name, mine.depends) == ("mine", ("python >=3.12",))
+    assert (mine.name, mine.version, mine.build, mine.depends) == ("mine", "0.1.0", "h60d57d3_0", ("python >=3.12",))
+
+
+def test_what_was_not_built_yet_has_no_version_and_no_build(tmp_path: Path) -> None:
+    (lock,) = (row for row in pixi(tmp_path, NAMED.replace("  version: 0.1.0\n  build: h60d57d3_0\n", "")) if row.packages)
+    mine = lock.packages[1]
+    assert (*told(mine), mine.md5, mine.sha256, mine.depends) == ("mine", "", "", None, None, ())
+    text = PLATFORMS.replace("VERSION", "7").replace(f"- pypi: {WHEEL}\n  name: einops\n  version: 0.8.1\n  sha256: {SHA}\n", OWN)
+    (lock,) = pixi(tmp_path, text.replace(WHEEL, "./mine"))
+    assert [(*told(row), row.url, row.sha256) for row in lock.packages[1:]] == [("mine", "", "", "./mine", None)]
+
+
+OWN = "- pypi: ./mine\n  name: mine\n  editable: true\n"
 
 
 def test_local_wheels_are_found_from_a_relative_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

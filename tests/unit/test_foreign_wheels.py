@@ -9,8 +9,8 @@ from unit.small import refused
 
 from envgen.formats.markers import holds, marker_of, oldest_python
 from envgen.formats.reading import read_any
-from envgen.model.facts import PLATFORMS
 from envgen.model.packages import Lock
+from envgen.model.platforms import PLATFORMS
 
 SHA = "ab" * 32
 UV = f"""version = 1

@@ -25,8 +25,8 @@ from envgen.formats.selectors import OnPlatform, for_platform, scalar, selected
 from envgen.formats.similar_locks import read_similar
 from envgen.formats.wheel_files import PackageFile, file_name, fitting, glibc_minor, of_python, platform_tags, runs_on
 from envgen.model.errors import BadInput
-from envgen.model.facts import PLATFORMS
 from envgen.model.packages import Lock, LockedPackage
+from envgen.model.platforms import PLATFORMS
 
 INDEX = "https://download.pytorch.org/whl/"
 
@@ -163,6 +163,9 @@ def test_a_spec_is_what_match_spec_keeps_of_it(text: str, expected: tuple[str, s
         (["b !=1.5 h_0", "b 1.*", "b !=1"], {"b": "!=1,1.*,!=1.5"}),
         (["b !=1.5 h_0", "b ~=1.2", "b >=1,<3"], {"b": "!=1.5,>=1,<3,~=1.2"}),
         (["b 1.*", "b 2.0", "b *"], {"b": "*,1.*,2.0"}),
+        (["b !=1", "b =3", "b 2"], {"b": "!=1,3.*,2"}),
+        (["b 0", "b 1B", "b 1 x*"], {"b": "0,1B,1"}),
+        (["b 0", "b 1B", "b 1 x"], {"b": "0,1,1B"}),
     ],
 )
 def test_the_ranges_of_one_package_are_joined_as_match_spec_joins_them(depends: list[str], expected: dict[str, str] | str) -> None:
@@ -327,6 +330,15 @@ def test_a_lock_that_shares_packages_is_read_as_any_other(text: str, learned: in
     assert len(known) <= 2
     assert (len(known) == 2) is (learned == 2)
     assert all(row.at is None for row in known.values())
+
+
+def test_hashes_of_content_are_those_of_envgen_where_it_wrote_them() -> None:
+    ours = "    envgen-packages: " + "0" * 64 + "\n"
+    mapping = PLAIN.replace("  channels:\n", f"  content_hash: {{linux-64: ab}}\n  custom_metadata:\n{ours}  channels:\n", 1)
+    assert read_lock(mapping, "l.yml").content_hashes == {"linux-64": "ab"}
+    assert read_lock(mapping.replace(ours, "    a: b\n"), "l.yml").content_hashes == {}
+    assert read_lock(mapping.replace("{linux-64: ab}", "5"), "l.yml").content_hashes == {}
+    assert read_lock(mapping.replace("  content_hash: {linux-64: ab}\n", ""), "l.yml").content_hashes == {}
 
 
 def said(read: Callable[[], Lock]) -> object:

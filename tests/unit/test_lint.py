@@ -10,9 +10,10 @@ from pathlib import Path
 import pytest
 from unit.small import FILES, write_matrix
 
+from envgen.curate.lint.cached import Linted, linted
+from envgen.curate.lint.finding import LintFinding
 from envgen.curate.lint.json_schema import first_line, kind_of, schemas
 from envgen.curate.lint.lint import RULES, lint_matrices
-from envgen.curate.lint.registry import LintFinding
 from envgen.curate.lint.report import lint_json, lint_summary, lint_text
 from envgen.model.layout import Layout
 
@@ -318,8 +319,8 @@ def test_what_is_found_is_told_line_by_line_and_to_a_machine(tmp_path: Path) -> 
         "matrices/beta.yaml:23:13: never-applies: nothing in the matrices can have beta >=9\n"
         "    correct it, or remove the row"
     )
-    assert lint_summary(findings) == f"1 error and 1 warning; {len(RULES)} rules, see `envgen help matrices`"
-    assert lint_summary(()) == f"nothing found; {len(RULES)} rules, see `envgen help matrices`"
+    assert lint_summary(findings, 39) == "1 error and 1 warning; 39 rules, see `envgen help matrices`"
+    assert lint_summary((), 39) == "nothing found; 39 rules, see `envgen help matrices`"
     assert '"file": "matrices/beta.yaml",\n    "line": 23,\n    "column": 13,' in lint_json(findings)
 
 
@@ -327,3 +328,29 @@ def test_the_page_has_a_row_for_every_rule_and_for_no_other() -> None:
     page = (REPO / "docs" / "matrices.md").read_text(encoding="utf-8")
     rows = re.findall(r"^\| `([a-z-]+)` \| (error|warning) \| (.*) \|$", page, re.MULTILINE)
     assert sorted(rows) == sorted((rule.name, rule.severity, rule.because) for rule in RULES)
+
+
+def test_what_was_found_is_remembered_until_a_file_or_the_day_changes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ENVGEN_CACHE", str(tmp_path / "cache"))
+    layout, wrong = Layout(tmp_path), changed(("beta.yaml", "# yaml-language-server", "# yaml"))
+    found = lint(tmp_path, wrong)
+    assert len(found) == 1
+    first = linted(layout, TODAY)
+    monkeypatch.setattr("envgen.curate.lint.lint.lint_matrices", lambda *_: ((), ()))
+    assert linted(layout, TODAY) == first == Linted(found, (), len(RULES))
+    assert linted(layout, date(2026, 11, 22)).findings == ()
+    schema = next(layout.schemas.iterdir())
+    schema.write_text("{}", encoding="utf-8")
+    assert linted(layout, TODAY).findings == ()
+
+
+def test_files_that_cannot_be_read_are_not_remembered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ENVGEN_CACHE", str(tmp_path / "cache"))
+    layout = Layout(tmp_path)
+    write_matrix(layout.matrices, changed(("cuda.yaml", "major: 12", "major: twelve")))
+    (layout.matrices / "gpus.yaml").write_bytes(b"\xff\xfe\xff")
+    assert [str(error).partition(" ")[0] for error in linted(layout, TODAY).errors] == [
+        "matrices/cuda.yaml:4:6:",
+        "matrices/gpus.yaml:1:1:",
+    ]
+    assert not list((tmp_path / "cache").rglob("*.json"))

@@ -18,7 +18,7 @@ from envgen.curate.refresh.rows import BuildSet, SingleBuild, build_sets
 from envgen.matrix.fields import minors_of
 from envgen.matrix.schema import FrameworkFile
 from envgen.model.errors import BadInput
-from envgen.model.facts import PLATFORMS
+from envgen.model.platforms import PLATFORMS
 from envgen.model.text import minors_text
 from envgen.yamlfile.document import parse
 from envgen.yamlfile.edit import Edit, applied, flow, scalar, spliced

@@ -10,6 +10,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+import yaml
 from conftest import REPO
 from packaging.version import Version
 from unit import told
@@ -19,21 +20,30 @@ from unit.test_foreign import TORCH as TORCH_URL
 from unit.test_foreign_wheels import PYLOCK
 
 from envgen.cli.bring import _resolved
+from envgen.migrate.draft import DraftRow, ProjectDraft
 from envgen.migrate.merge import merged
-from envgen.migrate.model import Asked, ReadAs
+from envgen.migrate.model import Asked, AskedSpec, NotCarried, ReadAs
+from envgen.migrate.pip_lines import PipLines
 from envgen.migrate.read import read_contents
 from envgen.migrate.records import needs_by
 from envgen.migrate.report import held_text, report_json, report_text
 from envgen.migrate.roots import reduced
 from envgen.migrate.text import project_text
-from envgen.migrate.variants import CPU, index_variant
+from envgen.migrate.variants import CPU, ReadEnvironment, index_variant, of_all, read_environment_of
 from envgen.migrate.versions import one_range
+from envgen.model.address import Address
 from envgen.model.errors import BadInput, EnvgenError
 from envgen.model.packages import LockedPackage
 from envgen.targets import TargetRange, cuda_range
 
-PINNED = {"one file with CUDA by a package", "platforms"}  # of which no newer facts change the choice
-NARROW = {"lines for pip of every kind": 60, "platforms": 41}  # columns
+PINNED = {"one file with CUDA by a package", "platforms", "four platforms"}  # of which no newer facts change the choice
+NARROW = {
+    "lines for pip of every kind": 60,
+    "platforms": 41,
+    "four platforms": 60,
+    "environments of pixi": 41,
+    "an index of one file alone": 60,
+}  # columns
 NAMED = {"more.txt", "more.yml"}  # by another file
 TORCH = "dependencies: [python=3.12, pytorch=2.6, numpy]\n"
 CUDA = "dependencies: [python=3.12, pytorch=2.6, cuda-version=12.6, numpy]\n"
@@ -70,7 +80,7 @@ CASES: Mapping[str, Mapping[str, str]] = {
     "specs in every spelling": {"e.yml": "dependencies: [python, 'numpy=1.26', 'scipy==1.14', 'pandas>=2,<3', 'a=1.0=py312h1234567_0', 'b=*=mkl*', 'c::d >=1', 'e[version=1]', 'F_g 1.*', 'h >=1  # why', '%', {npm: [x]}]\n"},
     "a text that is no mapping": {"e.yml": "'\ndependencies: x'\n"},
     "one package with its build": {"e.yml": "dependencies: [numpy=2.2.6=py312h1234567_0]\n"},
-    **{f"CUDA by {spec}": {"e.yml": f"dependencies: [python=3.12, '{spec}']\n"} for spec in ("cuda-nvcc=12.4", "cuda-nvcc >=12.4.1", "cuda-nvcc", "cudnn=9.1", "x=1=cuda112*", "x=*=*cu*", "x=1=*_cucumber", "cuda-pathfinder=1.2", "cuda-nvcc=x", "libcublas=12.6.4.1")},
+    **{f"CUDA by {spec}": {"e.yml": f"dependencies: [python=3.12, '{spec}']\n"} for spec in ("cuda-nvcc=12.4", "cuda-nvcc >=12.4.1", "cuda-nvcc", "cudnn=9.1", "x=1=cuda112*", "x=*=*cu*", "x=1=*_cucumber", "x=1=xcuda*", "x=1=*cuda118", "libarrow=19", "bitsandbytes=0.45=cuda126_*", "cuda-pathfinder=1.2", "cuda-nvcc=x", "libcublas=12.6.4.1")},
     "more spellings": {"e.yml": "dependencies: [python=3.12, 'a~=1.2', 'b==1.2=h_0', 'c=1=custom', 'd=1=h1234567_0', 'e!=1', 'pytorch>=2.5,<2.7', 'torchvision==0.21']\n"},
     "a Python that is none": {"e.yml": "dependencies: [python=x.y, numpy]\n"},
     "a patch release of Python": {"e.yml": "dependencies: [python=3.12.4, numpy]\n"},
@@ -95,6 +105,38 @@ CASES: Mapping[str, Mapping[str, str]] = {
     "a companion by pip in a version that no channel has": {"e.yml": "dependencies: [python=3.12, pytorch=2.6, pip: [torchvision==0.99, pytorch==2.6.0, torch-geometric]]\n"},
     "a range of CUDA that no target is for": {"e.yml": "dependencies: [pytorch, 'cuda-version >=99']\n"},
     "an index of one file alone": {"cpu.yml": "dependencies: [python=3.12, pytorch, cpuonly, pip: [a]]\n", "gpu.yml": "dependencies: [python=3.12, pytorch, cuda-version=12.6, pip: ['-f https://h.example/p', '--index-url https://i.example/simple', b]]\n"},
+    # choices between what several words say
+    "a framework in two bounds": {"e.yml": "dependencies: [python=3.12, 'pytorch==2.6,>=2.5']\n"},
+    "CUDA narrowed by a package that tells it": {"e.yml": "dependencies: [python=3.12, pytorch-gpu, cuda-nvcc=12.4]\n"},
+    "CPU beside a tool for any CUDA": {"e.yml": "dependencies: [python=3.12, cpuonly, pytorch, cuda-nvcc]\n"},
+    "a major of CUDA beside a tool for another": {"e.yml": "dependencies: [python=3.12, pytorch, cuda-version=11, cuda-nvcc=12.4]\n"},
+    "a version of CUDA and a range that has it": {"e.yml": "dependencies: [python=3.12, pytorch, cuda-version=12.6, 'cudatoolkit>=12']\n"},
+    "a range of CUDA and a version in it": {"e.yml": "dependencies: [python=3.12, pytorch, 'cuda-version>=12', cudatoolkit=12.6]\n"},
+    "a build of several Pythons": {"e.yml": "dependencies: [python=3.12, 'x=1=py312*_0', 'y=*=py312_0']\n"},
+    "a file for all by its name, with a Python": {"env-common.yml": "dependencies: [python=3.12, numpy]\n", "gpu.yml": CUDA},
+    "a file for all without a Python": {"env.yml": "dependencies: [zlib]\n", "gpu.yml": CUDA},
+    "a channel with a letter of every kind": {"e.yml": f"channels: ['1.0', fooX, 'https://h.example/c#d']\n{TORCH}"},
+    "targets of its own that cannot be": {"env-gpu.yml": "platforms: [linux-64, win-64]\ndependencies:\n- python=3.12\n- pytorch=2.6\n- torchvision=0.99\n- a  # [linux]\n- b  # [win]\n"},
+    "Python and a group for pip": {"requirements.txt": "python>=3.11\neinops>=0.7\nnumpy ; implementation_name == 'pypy' and sys_platform == 'linux'\n"},
+    "specs for conda in a list": {"requirements.txt": "# x\nnumpy=1.26\n\npython>=3.11  # y\nzlib\n"},
+    "an option that is none": {"requirements.txt": "-\n--\neinops\n"},
+    "a conda framework beside an index of wheels": {"e.yml": "dependencies: [python=3.12, pytorch=2.6, pip: ['--index-url https://download.pytorch.org/whl/cu126', einops]]\n"},
+    "conda and pip for one framework, beside an index of wheels": {"e.yml": "dependencies: [python=3.12, pytorch=2.6, pip: ['--index-url https://download.pytorch.org/whl/cu126', torch==2.6.0]]\n"},
+    "a wheel in a version that has none": {"requirements.txt": "--index-url https://download.pytorch.org/whl/cu126\ntorch==0.1\n"},
+    "a companion of wheels from conda": {"e.yml": "dependencies: [python=3.12, torchvision=0.29, pip: ['--index-url https://download.pytorch.org/whl/cu126', torch==2.14.1]]\n"},
+    "a companion of wheels in a version that has none": {"requirements.txt": "--index-url https://download.pytorch.org/whl/cu126\ntorch==2.14.1\ntorchvision==0.99\n"},
+    "wheels of a folder beside a framework": {"requirements.txt": "-f /wheels\ntorch==2.6.0\n"},
+    "two majors of CUDA in one": {"a.yml": "dependencies: [pytorch, cuda-version=11, cuda-version=12]\n"},
+    "four platforms": {"env-cpu.yml": f"platforms: [linux-64, linux-aarch64, osx-arm64, win-64]\n{TORCH}"},
+    "a text of YAML that stands for another": {"e.yml": "a: &x [python=3.12, zlib]\ndependencies: *x\n"},
+    "a framework of a channel in one of two files": {"cpu.yml": "channels: [pytorch]\ndependencies: [python=3.10, pytorch=1.12.1, cpuonly]\n", "gpu.yml": "channels: [pytorch]\ndependencies: [python=3.10, 'pytorch::pytorch=1.12.1', cudatoolkit=11.3]\n"},
+    "a word of a channel": {"e.yml": "channels: [pytorch]\ndependencies: [python=3.10, pytorch=1.12.1, 'pytorch::cpuonly']\n"},
+    "a word for CUDA of a channel": {"e.yml": "dependencies: [python=3.12, pytorch=2.6, 'nvidia::cuda-version=12.6']\n"},
+    "a file without a suffix": {"environment": TORCH},
+    "words between dots in a name": {"requirements.gpu.txt": "torch==2.6.0\n"},
+    "a version with a dot in a name": {"env-cuda12.6.yml": TORCH},
+    "a list that a tool compiles": {"requirements.in": "einops\nx.zip \\\n"},
+    "a word for CUDA, of pip": {"requirements.txt": "cuda-version==12.6\njax==0.7.2\n-f /wheels\n"},
     # pixi
     "pixi: what it names": {"pixi.toml": f'{PIXI}[tasks]\na = "b"\n[pypi-options]\nx = 1\n[dependencies]\npython = "3.12.*"\nnumpy = "*"\na = {{version = ">=1", channel = "c"}}\nb = {{build = "mkl*"}}\nc = {{version = "*", build = "mkl*"}}\npytorch-cpu = "2.6.*"\n[pypi-dependencies]\nd = "*"\ne = ">=1"\nf = {{version = ">=2", extras = ["x", "y"]}}\ng = {{path = "."}}\nh = {{git = "https://h.example/h"}}\ni = {{url = "https://h.example/i-1-py3-none-any.whl"}}\n[host-dependencies]\nj = "*"\n'},
     "pixi: environments": {"pixi.toml": f'{PIXI}[dependencies]\npython = "3.12.*"\npytorch = "2.6.*"\n[feature.gpu]\nchannels = ["nvidia", {{channel = "x", priority = 1}}]\nplatforms = ["linux-64", "win-64"]\n[feature.gpu.system-requirements]\ncuda = "12.6"\n[feature.unused.dependencies]\na = "*"\n[feature.lint]\ntasks = {{}}\n[feature.lint.target.linux-64.dependencies]\nruff = "*"\n[feature.lint.target.nowhere.dependencies]\nb = "*"\n[environments]\ngpu = ["gpu"]\nlint = {{features = ["lint"], no-default-feature = true}}\n'},
@@ -103,9 +145,21 @@ CASES: Mapping[str, Mapping[str, str]] = {
     "pixi: no list": {"pixi.toml": f"{PIXI}[environments]\na = {{features = 5}}\n"},
     "pixi: no TOML": {"pixi.toml": "[workspace\n"},
     "pyproject: its dependencies": {"pyproject.toml": '[project]\nname = "p"\nrequires-python = ">=3.11"\ndependencies = [\n"numpy>=2",\n"torch==2.6.0",\n"not a requirement"]\n[project.optional-dependencies]\ntest = ["pytest"]\n'},
-    "pyproject: indexes of uv": {"pyproject.toml": '[project]\nname = "p"\nrequires-python = ">=3.11"\ndependencies = ["torch==2.14.1", "a", "b"]\n[[tool.uv.index]]\nname = "pt"\nurl = "https://download.pytorch.org/whl/cu126"\nexplicit = true\n[[tool.uv.index]]\nname = "all"\nurl = "https://i.example/simple"\ndefault = true\n[[tool.uv.index]]\nname = "j"\nurl = "https://j.example/simple"\n[tool.uv.sources]\ntorch = [{index = "pt", marker = "sys_platform == \'linux\'"}, 5]\na = {index = "j"}\nb = {git = "https://h.example/b"}\n'},
+    "pyproject: indexes of uv": {"pyproject.toml": '# https://i.example/simple\n[project]\nname = "p"\nrequires-python = ">=3.11"\ndependencies = ["torch==2.14.1", "a", "b"]\n[[tool.uv.index]]\nname = "pt"\nurl = "https://download.pytorch.org/whl/cu126"\nexplicit = true\n[[tool.uv.index]]\nname = "all"\nurl = "https://i.example/simple"\ndefault = true\n[[tool.uv.index]]\nname = "j"\nurl = "https://j.example/simple"\n[tool.uv.sources]\ntorch = [{index = "pt", marker = "sys_platform == \'linux\'"}, 5]\na = {index = "j"}\nb = {git = "https://h.example/b"}\n'},
     "pyproject: Poetry": {"pyproject.toml": '[tool.poetry]\nname = "p"\n[tool.poetry.dependencies]\npython = "^3.11"\nnumpy = ">=2"\n'},
     "pyproject: pixi": {"pyproject.toml": '[project]\nname = "p"\nrequires-python = ">=3.11"\ndependencies = ["einops"]\n[tool.pixi.workspace]\nchannels = ["conda-forge"]\nplatforms = ["linux-64"]\n[tool.pixi.dependencies]\npytorch-gpu = "2.6.*"\n[tool.pixi.environments]\ncuda = []\n'},
+    "pixi: indexes on one host": {"pixi.toml": f'{PIXI}[dependencies]\npython = "3.12.*"\n[pypi-dependencies]\na = {{version = "*", index = "https://a.example/one"}}\nb = {{version = "*", index = "https://a.example/two"}}\nc = {{version = "*", index = "https://a.example/two"}}\n"D.e" = {{version = "*", index = "http://[::1]/simple"}}\n'},
+    "pixi: a package from an index in one environment alone": {"pixi.toml": f'{PIXI}[dependencies]\npython = "3.12.*"\n[feature.cpu.pypi-dependencies]\na = "*"\n[feature.gpu.pypi-dependencies]\na = {{version = "*", index = "https://a.example/simple"}}\n[environments]\ncpu = {{features = ["cpu"], no-default-feature = false}}\ngpu = ["gpu"]\n'},
+    "pixi: a package from an index beside the same of conda": {"pixi.toml": f'{PIXI}[dependencies]\npython = "3.12.*"\n[feature.cpu.dependencies]\na = "*"\n[feature.cpu.pypi-dependencies]\nb = "*"\n[feature.gpu.pypi-dependencies]\na = {{version = "*", index = "https://a.example/simple"}}\n[environments]\ncpu = ["cpu"]\ngpu = ["gpu"]\n'},
+    "pixi: no default environment": {"pixi.toml": f'{PIXI}[feature.gpu.dependencies]\npython = "3.12.*"\npytorch = "2.6.*"\ncuda-version = "12.6.*"\n[environments]\ngpu = ["gpu"]\n'},
+    "pixi: one environment, without a word for CPU or CUDA": {"pixi.toml": f'{PIXI}[feature.a.dependencies]\npython = "3.12.*"\n[environments]\na = ["a"]\n'},
+    "pixi: a platform that is none": {"pixi.toml": PIXI.replace('"linux-64"', '"linux-64", "zos-z"') + '[dependencies]\npython = "3.12.*"\n'},
+    "pixi: what cannot be taken over, in two environments": {"pixi.toml": f'{PIXI}[dependencies]\npython = "3.12.*"\npytorch = "2.6.*"\n[pypi-dependencies]\ng = {{path = "."}}\nx = {{path = "x"}}\n[feature.gpu.system-requirements]\ncuda = "12.6"\n[environments]\ngpu = ["gpu"]\n'},
+    "pyproject: pixi with a Python": {"pyproject.toml": '[project]\nname = "p"\nrequires-python = ">=3.11.2"\ndependencies = ["einops"]\n[tool.pixi.workspace]\nchannels = ["conda-forge"]\nplatforms = ["linux-64"]\n[tool.pixi.dependencies]\npython = "3.12.*"\n'},
+    "pyproject: a package beside Poetry": {"pyproject.toml": '[project]\nname = "p"\ndependencies = ["einops"]\n[tool.poetry]\nname = "p"\n'},
+    "pyproject: no package at all": {"pyproject.toml": "[tool.ruff]\nline-length = 100\n"},
+    "pyproject: extras of uv": {"pyproject.toml": '# https://own.example/simple\n[project]\nname = "p"\nrequires-python = ">=3.11.2"\ndependencies = ["einops"]\n[project.optional-dependencies]\ncpu = ["torch==2.14.1"]\ncu126 = ["torch==2.14.1", "numpy"]\n[dependency-groups]\ndev = ["pytest"]\n[tool.uv]\nconflicts = []\n[[tool.uv.index]]\nname = "pc"\nurl = "https://download.pytorch.org/whl/cpu"\nexplicit = true\n[[tool.uv.index]]\nname = "pt"\nurl = "https://download.pytorch.org/whl/cu126"\nexplicit = true\n[[tool.uv.index]]\nname = "own"\nurl = "https://own.example/simple"\nexplicit = true\n[tool.uv.sources]\ntorch = [{index = "pc", extra = "cpu"}, {index = "pt", extra = "cu126"}]\neinops = {index = "own"}\nunasked = {index = "own"}\n'},
+    "pyproject: an index that is no list": {"pyproject.toml": '[project]\nname = "p"\nrequires-python = ">=3.11"\ndependencies = ["a"]\n[tool.uv]\nindex = 5\n'},
     # dependencies.yaml
     "rapids: a matrix": {"dependencies.yaml": RAPIDS.replace("MORE", 'matrix: {cuda: ["12.9", "12.6"], arch: [x86_64, aarch64]}')},
     "rapids: another axis": {"dependencies.yaml": RAPIDS.replace("MORE", 'matrix: {mode: [one, two, three], py: ["3.12", "3.13"]}').replace("channels: [conda-forge]", "channels: conda-forge")},
@@ -114,6 +168,7 @@ CASES: Mapping[str, Mapping[str, str]] = {
     "rapids: no list of that name": {"dependencies.yaml": RAPIDS.replace("[a]", "[b]").replace(", MORE", "")},
     "rapids: nothing": {"dependencies.yaml": "files:\n  all: 5\ndependencies:\n  y: {}\n"},
     "rapids: no mapping": {"dependencies.yaml": "files:\ndependencies:\n"},
+    "rapids: a word for a mapping": {"dependencies.yaml": RAPIDS.replace("MORE", "matrix: 5")},
     "rapids: words for lists": {"dependencies.yaml": RAPIDS.replace("packages: [python=3.12, jax]", "packages: 5").replace(", MORE", "")},
     "rapids: a list for a mapping": {"dependencies.yaml": RAPIDS.replace("{output_types: conda, packages: [python=3.12, jax]}", "[]").replace(", MORE", "")},
     "rapids: for pip alone": {"dependencies.yaml": RAPIDS.replace("output: conda", "output: [requirements]").replace("output_types: conda", "output_types: requirements").replace(", MORE", "").replace("python=3.12, jax", "jax==0.7.2, numpy=2")},
@@ -122,12 +177,20 @@ CASES: Mapping[str, Mapping[str, str]] = {
     "a list of URLs": {"spec.txt": f"@EXPLICIT\n{FEED}/linux-64/python-3.12.9-h1_0.conda\n{FEED}/linux-64/pytorch-2.6.0-cuda126_generic_py312_h1_200.conda\n{FEED}/noarch/einops-0.8-pyh1_0.conda\nhttps://h.example/own/noarch/x-1-0.conda\n{FEED}/linux-64/_openmp_mutex-4-0.conda\n"},
     "a list of names": {"list.txt": "# platform: win-64\npython=3.12.9=h1_0\npytorch=2.6.0=cpu_generic_py312_h1_0\neinops=0.8=pypi_0\n"},
     "environments of pixi": {"pixi.lock": PIXI_LOCK[6].replace("VERSION", "6").replace("packages:\n- conda", "  cuda:\n    channels:\n    - url: https://h.example/c/\n    packages:\n      linux-64:\n      - conda: " + TORCH_URL + "\npackages:\n- conda", 1)},
+    "environments of pixi by their names": {"pixi.lock": PIXI_LOCK[6].replace("VERSION", "6").replace("default:", "gpu:", 1).replace("cuda126_mkl_py312_h30b5a27_300", "py312_h30b5a27_300")},
     "a named platform in a lock of pixi": {"pixi.lock": PIXI_LOCK[7].replace("VERSION", "7").replace("- name: linux-64\n", "- name: server\n  subdir: linux-64\n  virtual-packages:\n  - __cuda=12.6\n").replace("      linux-64:", "      server:")},
+    "a named platform with a driver, in a lock of pixi": {"pixi.lock": PIXI_LOCK[7].replace("VERSION", "7").replace("- name: linux-64\n", "- name: server\n  subdir: linux-64\n  virtual-packages:\n  - __cuda=12.6\n").replace("      linux-64:", "      server:").replace("cuda126_mkl_py312_h30b5a27_300", "py312_h30b5a27_300")},
     "a lock for CUDA that no target is for": {"conda-lock.yml": f"version: 1\npackage:\n- {{name: pytorch, version: 2.6.0, manager: conda, platform: linux-64, url: '{FEED}/linux-64/pytorch-2.6.0-cuda90_0.conda#x/y', hash: {{}}}}\n- {{name: a, version: '1', manager: conda, platform: zos-z, url: '{FEED}/zos-z/a-1-0.conda', hash: {{}}}}\n"},
     "a build string for CUDA of a package that is not known": {"e.yml": "dependencies: [python=3.12, y=1=cuda118*, numpy=2]\n"},
     "an exported build string for CUDA of a package that is not known": {"e.yml": "dependencies: [python=3.12, y=1=cuda126_h1234567_0, numpy=2]\n"},
     "a list in JSON": {"list.json": '[{"name": "python", "version": "3.12.9", "build_string": "h1_0"}, {"name": "numpy", "version": "2.2.6", "build_string": "py312_0"}, {"name": "cuda-version", "version": "12.6", "build_string": "0"}]'},
-    "a lock of two platforms": {"conda-lock.yml": f"version: 1\nmetadata: {{channels: [{{url: 'https://conda.anaconda.org/own/'}}, {{url: conda-forge}}]}}\npackage:\n- {{name: python, version: 3.12.9, manager: conda, platform: linux-64, url: '{FEED}/linux-64/python-3.12.9-h1_0.conda', hash: {{}}, dependencies: {{zlib: ''}}}}\n- {{name: zlib, version: '1.3', manager: conda, platform: linux-64, url: '{FEED}/linux-64/zlib-1.3-h1_0.conda', hash: {{}}, dependencies: {{}}}}\n- {{name: python, version: 3.12.9, manager: conda, platform: win-64, url: '{FEED}/win-64/python-3.12.9-h1_0.conda', hash: {{}}, dependencies: {{}}}}\n- {{name: numpy, version: 2.2.6, manager: conda, platform: win-64, url: '{FEED}/win-64/numpy-2.2.6-h1_0.conda', hash: {{}}, dependencies: {{python: ''}}}}\n- {{name: einops, version: '0.8', manager: pip, platform: linux-64, url: 'https://h.example/einops-0.8-py3-none-any.whl', hash: {{}}, dependencies: {{}}}}\n- {{name: einops, version: '0.8', manager: pip, platform: win-64, url: 'https://h.example/einops-0.8-py3-none-any.whl', hash: {{}}, dependencies: {{}}}}\n"},
+    "a lock of two platforms": {"conda-lock.yml": f"version: 1\nmetadata: {{channels: [{{url: 'https://conda.anaconda.org/ownX/'}}, {{url: conda-forge}}]}}\npackage:\n- {{name: python, version: 3.12.9, manager: conda, platform: linux-64, url: '{FEED}/linux-64/python-3.12.9-h1_0.conda', hash: {{}}, dependencies: {{zlib: ''}}}}\n- {{name: zlib, version: '1.3', manager: conda, platform: linux-64, url: '{FEED}/linux-64/zlib-1.3-h1_0.conda', hash: {{}}, dependencies: {{}}}}\n- {{name: python, version: 3.12.9, manager: conda, platform: win-64, url: '{FEED}/win-64/python-3.12.9-h1_0.conda', hash: {{}}, dependencies: {{}}}}\n- {{name: numpy, version: 2.2.6, manager: conda, platform: win-64, url: '{FEED}/win-64/numpy-2.2.6-h1_0.conda', hash: {{}}, dependencies: {{python: ''}}}}\n- {{name: einops, version: '0.8', manager: pip, platform: linux-64, url: 'https://h.example/packages/py3/einops-0.8-py3-none-any.whl', hash: {{}}, dependencies: {{}}}}\n- {{name: einops, version: '0.8', manager: pip, platform: win-64, url: 'https://h.example/einops-0.8-py3-none-any.whl', hash: {{}}, dependencies: {{}}}}\n"},
+    "a lock in which a package brings a framework": {"conda-lock.yml": f"version: 1\nmetadata: {{channels: [{{url: conda-forge}}]}}\npackage:\n- {{name: python, version: 3.12.9, manager: conda, platform: linux-64, url: '{FEED}/linux-64/python-3.12.9-h1_0.conda', hash: {{}}, dependencies: {{}}}}\n- {{name: pytorch, version: 2.6.0, manager: conda, platform: linux-64, url: '{FEED}/linux-64/pytorch-2.6.0-cuda126_generic_py312_h1_200.conda#0123', hash: {{}}, dependencies: {{python: '', cuda-version: ''}}}}\n- {{name: cuda-version, version: '12.6', manager: conda, platform: linux-64, url: '{FEED}/noarch/cuda-version-12.6-h1_0.conda', hash: {{}}, dependencies: {{}}}}\n- {{name: torchvision, version: 0.21.0, manager: conda, platform: linux-64, url: '{FEED}/linux-64/torchvision-0.21.0-cuda126_py312_h1_0.conda', hash: {{}}, dependencies: {{pytorch: ''}}}}\n- {{name: lightning, version: '2', manager: conda, platform: linux-64, url: 'https://conda.anaconda.org/own/label/dev/noarch/lightning-2-h1_0.conda#a/b-c-d', hash: {{}}, dependencies: {{torchvision: ''}}}}\n- {{name: torch, version: 2.6.0, manager: pip, platform: linux-64, url: 'https://h.example/torch-2.6.0-py3-none-any.whl', hash: {{}}, dependencies: {{}}}}\n- {{name: x, version: '1', manager: pip, platform: linux-64, url: 'https://h.example/x-1-py3-none-any.whl', hash: {{}}, dependencies: {{torch: ''}}}}\n"},
+    "pins that a tool compiled, of conda": {"list.txt": "a=1=0\n    # via x\n"},
+    "a text of no kind": {"list.txt": "@EXPLICIT\nwhat is this\n"},
+    "a text alone": {"list.yml": "hello\n"},
+    "a file that is no lock": {"list.yml": "a: 1\n"},
+    "a lock that is damaged": {"conda-lock.yml": "version: 1\npackage: 5\n"},
 }  # fmt: skip
 
 
@@ -158,7 +221,9 @@ def lines_of(title: str, folder: Path) -> list[str]:
     names = [f"name: {one.name}" for one in contents if one.name]
     width = NARROW.get(title, 200)
     said = (project_text(draft), report_text(draft, width), held_text(held if title in PINNED else (), width), error_text(error))
-    return [*names, *(line for text in said for line in text.splitlines())]
+    columns = sorted({one.at.column for one in (*draft.notes, *draft.left)} - {1})
+    more = [f"columns: {columns}"] if columns else []
+    return [*names, *(line for text in said for line in text.splitlines()), *more]
 
 
 def row(version: str, build: str, *depends: str) -> SimpleNamespace:
@@ -170,6 +235,7 @@ def row(version: str, build: str, *depends: str) -> SimpleNamespace:
     [
         ([row("1", "0", "a"), row("1", "1", "b"), row("1", "0", "c"), row("2", "0", "d")], ["c"]),
         ([row("1", "1", "a"), row("1", "2", "b"), row("2", "0", "d")], ["b"]),
+        ([row("1", "0", "a"), row("1", "1", "b")], ["a"]),
         ([row("2", "0", "a"), row("3", "0", "b")], ["b"]),
         ([], None),
     ],
@@ -233,6 +299,7 @@ PYTHONS = [Version(text) for text in ("3.10", "3.11", "3.12", "3.13")]
         (["2.5.*", "2.6.*"], RELEASES, (">=2.5.0,<=2.6.0", False)),
         (["3.11", "3.12"], PYTHONS, (">=3.11,<3.13", False)),
         (["9.*", "2.6.*"], RELEASES, ("9.*", True)),
+        (["2.5.*", "3.0"], [*RELEASES, Version("3.0")], (">=2.5.0,<3.1", False)),
     ],
 )
 def test_versions_of_several_files_are_one_range(texts: list[str], known: list[Version], found: tuple[str, bool]) -> None:
@@ -249,3 +316,114 @@ def test_versions_of_several_files_are_one_range(texts: list[str], known: list[V
 )
 def test_an_index_of_wheels_is_for_one_variant_or_for_any(url: str, found: TargetRange | None) -> None:
     assert index_variant(real_matrix().catalogue.wheels, url) == found
+
+
+def environment(*platforms: str, label: str = "", wanted: str = "", file: str = "e.yml") -> ReadEnvironment:
+    """One of several environments of a file."""
+    asked = Asked(
+        name=f"{file} [{label}]", at=Address(file, 1, 1), label=label, wanted=(AskedSpec(text=wanted, at=Address(file, 2, 1)),)
+    )
+    return replace(read_environment_of(real_matrix(), asked)[0], platforms=platforms)
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "beside"),
+    [
+        ((), ("linux-64",), True),
+        (("linux-64",), (), True),
+        (("linux-64", "win-64"), ("win-64",), True),
+        (("linux-64",), ("win-64",), False),
+    ],
+)
+def test_an_environment_without_a_variant_is_one_too_many_beside_another_for_its_platforms(
+    one: tuple[str, ...], other: tuple[str, ...], beside: bool
+) -> None:
+    found = of_all([environment(*one, wanted="zlib"), environment(*other, label="gpu", wanted="ninja")])
+    assert [left.why for left in found.left] == [
+        "another environment of this file, which says neither CPU nor CUDA: make a project of it"
+    ] * beside
+
+
+def test_a_file_that_includes_files_without_end_is_read_ten_times() -> None:
+    read: list[str] = []
+
+    def read_file(name: str) -> tuple[str, str]:
+        read.append(name)
+        return f"-r {len(read)}.txt\n", name
+
+    lines = PipLines(read_file=read_file)
+    lines.add("-r a.txt", Address("requirements.txt", 1, 1))
+    assert read == ["a.txt", *(f"{number}.txt" for number in range(1, 10))]
+    assert [(row.text, str(row.at)) for row in lines.left] == [("-r 10.txt", "9.txt:1:1")]
+
+
+def test_passwords_are_not_shown() -> None:
+    at = Address("e.yml", 1, 1)
+    assert ReadAs(text="https://u:p@h.example/x", at=at, meaning="").text == "https://***@h.example/x"
+    assert NotCarried("https://u:p@h.example/x", at, "").text == "https://***@h.example/x"
+
+
+TEXTS = [
+    "# What this project requests, brought in from a b.yml.",
+    'python: "3.12"',
+    "targets:",
+    '  "12":',
+    "    platforms: [linux-64]",
+    "platforms: [linux-64]",
+    "channels: [c]",
+    "dependencies:",
+    "  - '1.0'",
+    "  - 'null'",
+    "  - '@x'",
+    "  - 'a: b'",
+    "  - '''x'",
+    "  - '''x, y'''",
+    "  - '#x'",
+    '  - "x[y]"',
+    '  - "\\U0001F600 >=1"',
+    '  - "a\\nb"',
+    '  - "x==1"',
+    "  - plainX",
+    "pip:",
+    "  - '1.0'",
+    "  - 'null'",
+    "  - '@x'",
+    "  - 'a: b'",
+    "  - '''x'",
+    "  - '''x, y'''",
+    "  - '#x'",
+    '  - "x[y]"',
+    '  - "\\U0001F600 >=1"',
+    '  - "a\\nb"',
+    '  - "x==1"',
+    "  - plainX",
+    "pip-indexes:",
+    '  h-example: {url: "https://h.example/one", packages: [a, "b>=1"]}',
+    '  h-example-2: {url: "https://h.example/two", packages: [a, "b>=1"]}',
+    '  1: {url: "https://[::1]/s", packages: [a, "b>=1"]}',
+    '  index: {url: "https://", packages: [a, "b>=1"]}',
+]
+
+
+def test_texts_that_yaml_would_read_as_something_else_are_in_quotes() -> None:
+    """What is written is read as it was: numbers, words, brackets and what is no letter."""
+    texts = ("1.0", "null", "@x", "a: b", "'x", "'x, y'", "#x", "x[y]", "\U0001f600 >=1", "a\nb", "x==1", "plainX")
+    names = {f"https://{name}": ("a", "b>=1") for name in ("h.example/one", "h.example/two", "[::1]/s", "")}
+    draft = ProjectDraft(
+        name="p",
+        python="3.12",
+        frameworks={},
+        targets=(DraftRow(key="12", platforms=("linux-64",)),),
+        platforms=("linux-64",),
+        channels=("c",),
+        dependencies=texts,
+        pip=texts,
+        pip_indexes=names,
+        sources=("a\nb.yml",),
+    )
+    text = project_text(draft)
+    read = yaml.safe_load(text)
+    assert (tuple(read["dependencies"]), tuple(read["pip"])) == (texts, texts)
+    assert read["targets"] == {"12": {"platforms": ["linux-64"]}}
+    assert {row["url"]: tuple(row["packages"]) for row in read["pip-indexes"].values()} == names
+    assert text.splitlines() == TEXTS

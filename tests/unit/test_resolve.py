@@ -18,7 +18,8 @@ from unit.small import PROJECT, examples, project_of, small_matrix
 from unit.worlds import OLDER, PYTHONS, worlds
 
 from envgen.model.address import Address
-from envgen.model.facts import PLATFORMS, Build, Matrix, Target
+from envgen.model.facts import Build, Matrix, Target
+from envgen.model.platforms import PLATFORMS
 from envgen.model.project import Project
 from envgen.model.resolution import Choice, Resolution
 from envgen.resolver.availability import Availability, no_index

@@ -5,16 +5,25 @@ from __future__ import annotations
 import shutil
 from collections.abc import Iterator
 from dataclasses import replace
+from itertools import product
 
 import pytest
 from conftest import some
 from unit.small import FILES, REPO, refused
 
+from envgen.lock.hold import stamped
 from envgen.matrix import load
 from envgen.matrix.load import matrix_of_texts
+from envgen.model.errors import EnvgenError
 from envgen.model.facts import Matrix
 from envgen.model.layout import Layout
+from envgen.model.project import Project
+from envgen.model.resolution import Resolution
+from envgen.model.run import Stamp
 from envgen.project.cached import cached_project
+from envgen.resolver import specs
+from envgen.resolver.resolve import Problem, answer
+from envgen.review.asks import Asks, least
 from envgen.review.rows import row_edits
 from envgen.review.seen import seen
 from envgen.review.states import states
@@ -62,14 +71,76 @@ def edits() -> Iterator[tuple[str, Matrix]]:
 def test_facts_that_agree_in_what_a_project_sees_make_the_same_of_its_targets(layout: Layout) -> None:
     old, counted = matrix_of_texts(WHOLE), {True: 0, False: 0}
     projects = {name: cached_project(layout, old, name) for name in PROJECTS}
-    before = {name: tuple(states(layout, old, name)) for name in PROJECTS}
+    before = {name: tuple(states(layout, Asks(old), name)) for name in PROJECTS}
     for what, matrix in edits():
         for name, project in projects.items():
             same = seen(matrix, project) == seen(old, project)
             counted[same] += 1
             if same:
-                assert tuple(states(layout, matrix, name)) == before[name], f"{name} is not the same with {what}"
+                assert tuple(states(layout, Asks(matrix), name)) == before[name], f"{name} is not the same with {what}"
     assert min(counted.values()) > 40
+
+
+LIKE_ALPHA = {
+    "numpy": "dependencies: [numpy, 'scipy >=1.10']\n",
+    "padded": "dependencies: [left-pad, 'left-pad >=1.2']\n",
+    "narrow": "dependencies: ['left-pad >=9']\n",
+    "template": "pip: [requests]\nbudget: 9 GB\n",
+    "bounded": "driver: '525.60.13'\n",
+}
+"""Projects that ask what `alpha` asks, but for what the facts are not about; `narrow` and `bounded` ask for something else."""
+
+
+@pytest.fixture(scope="module")
+def alike(tmp_path_factory: pytest.TempPathFactory) -> Layout:
+    """A repository of such projects."""
+    root = tmp_path_factory.mktemp("alike")
+    shutil.copytree(REPO / "templates", root / "templates")
+    for name, text in {"alpha": "", **LIKE_ALPHA}.items():
+        path = root / "environments" / name / "project.yaml"
+        path.parent.mkdir(parents=True)
+        path.write_text(f'python: ">=3.9"\nchannels: [conda-forge]\n{PROJECTS["alpha"]}{text}', encoding="utf-8")
+    return Layout(root)
+
+
+def test_an_ask_is_searched_once_and_answers_each_project_as_a_search_of_its_own(alike: Layout) -> None:
+    """With and without what the old facts had locked, for each change of a row."""
+    names = ["alpha", *LIKE_ALPHA]
+    old = matrix_of_texts(WHOLE)
+    locked = {
+        row.target.name: stamp_of(row)
+        for row in Asks(old).choices(cached_project(alike, old, "alpha"), {}).newest  # type: ignore[union-attr]
+    }
+    searched, drawn = 0, some(edits(), least=20)[::2]
+    for what, matrix in drawn:
+        shared, projects = Asks(matrix), {name: project for name in names if (project := read(alike, matrix, name))}
+        for (name, project), stamps in product(projects.items(), ({}, locked)):
+            found, own = shared.choices(project, stamps), answer(Problem(matrix, project))
+            assert (found is None) == (own is None), f"{name} with {what}"
+            if found and own:
+                slow = least(matrix, project, stamps, own)
+                assert [*map(told, found.least)] == [*map(told, slow)], f"{name} with {what}"
+                assert [*map(stamped, found.newest)] == [*map(stamped, own)], f"{name} with {what}"
+        searched += len(set(map(repr, map(shared.ask, projects.values()))))
+    assert searched < 0.7 * len(names) * len(drawn)
+
+
+def read(layout: Layout, matrix: Matrix, name: str) -> Project | None:
+    """A project; None where these facts cannot read it."""
+    try:
+        return cached_project(layout, matrix, name)
+    except EnvgenError:
+        return None
+
+
+def stamp_of(row: Resolution) -> Stamp:
+    """What a lock of a resolution says was chosen."""
+    return Stamp(wanted="", cells={}, chosen=stamped(row), packages="", downloads={})
+
+
+def told(row: Resolution) -> tuple[object, ...]:
+    """What decides about the files of a target and about its solve."""
+    return (row.project.name, row.dependencies, row.left_out, stamped(row), row.platforms, specs.requests(row), specs.groups(row))
 
 
 def test_a_project_does_not_see_where_facts_are_written_nor_what_it_does_not_request(layout: Layout) -> None:

@@ -5,9 +5,8 @@ from __future__ import annotations
 import os
 import re
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from datetime import date
-from functools import lru_cache
 from pathlib import Path
 
 import pytest
@@ -20,7 +19,6 @@ from envgen.matrix.load import load_matrix
 from envgen.model.address import Address
 from envgen.model.errors import BadInput
 from envgen.model.layout import Layout
-from envgen.yamlfile.document import parse
 
 REPO = Path(__file__).parents[2]
 
@@ -85,16 +83,6 @@ def _spoil(draw: st.DrawFn, text: str) -> str:
     else:
         lines[line : line + 1] = lines[line : line + 1] * (2 if how == "repeat" else 0)
     return "".join(lines)
-
-
-@pytest.fixture(scope="module", autouse=True)
-def read_once() -> Iterator[None]:
-    """A text is parsed once for all examples: all files but one are the same in each."""
-    once = lru_cache(maxsize=64)(parse)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("envgen.matrix.load.parse", once)
-        patch.setattr("envgen.curate.lint.lint.parse", once)
-        yield
 
 
 @pytest.fixture(scope="module")

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from envgen import table as drawing
 from envgen.table import UNBOUNDED, TextTable, fitted, grid, grouped, lines, table
 
 PATH = "/home/somebody/miniconda3/envs/vision-cu126"
@@ -17,6 +19,17 @@ def example(**changes: object) -> TextTable:
     rows = [("vision", "cu126", "3.5 GB", "changed by hand", PATH), ("jax", "cpu", ">=478 MB", "-", "-")]
     settings = {"right": ("download",), "fold": ("installed",), "spare": ("where", "download"), **changes}
     return table(("project", "target", "download", "installed", "where"), rows, **settings)
+
+
+@given(st.lists(st.tuples(*[st.lists(WORDS, max_size=3).map(" ".join)] * 3), max_size=4), st.integers(5, 60), st.booleans())
+def test_what_is_drawn_without_rich_is_what_rich_draws(rows: list[tuple[str, ...]], width: int, right: bool) -> None:
+    found = table(("name", "number", "text"), rows, right=("number",) if right else (), fold=("text",))
+    assert drawing._drawn(found, width) == drawing._drawn_by_rich(found, drawing._widths(found, width))
+
+
+def test_a_table_of_plain_lines_is_drawn_without_rich(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr(drawing, "_drawn_by_rich")
+    assert lines(table(("a", "b"), [("x", "y")]), 80) == (" a   b", " ─────", " x   y")
 
 
 def test_a_table_that_fits_has_everything() -> None:

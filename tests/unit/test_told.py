@@ -273,6 +273,7 @@ MACHINES: Mapping[str, tuple[Machine, System | None]] = {
     "an old system": (machine("580.65.06", "13.0", A100), OLD),
     "musl": (machine("580.65.06", "13.0", A100), MUSL),
     "WSL": (machine("528.33", "12.0", A100), WSL),
+    "WSL with a driver of CUDA 10": (machine("441.22", "10.2", V100), WSL),
     "macOS": (machine(), MAC),
     "Windows": (machine("580.65.06", "13.0", A100), WINDOWS),
     "a system that nobody looked at": (machine("580.65.06", "13.0", A100), None),

@@ -568,6 +568,17 @@ def test_an_option_of_pip_is_refused_with_the_key_to_write(line: str, hint: str,
     assert error.value.hint == hint
 
 
+@pytest.mark.parametrize("name", ["mine-1.0-py3-none-any.whl", "Mine.zip", "mine.tar.gz"])
+def test_the_name_of_a_file_is_not_that_of_a_package(name: str, real: Matrix) -> None:
+    with pytest.raises(BadInput) as error:
+        read(real, {"targets": ["cpu"], "pip": [name]})
+    assert (error.value.what, error.value.hint) == (
+        f"`{name}` is the name of a file, not of a package",
+        f"write its path, such as ./{name}",
+    )
+    read(real, {"targets": ["cpu"], "pip": [f"./{name}", f"{name} @ https://h.example/{name}"]})
+
+
 # --- any spelling ---------------------------------------------------------------------------------------------------------
 
 

@@ -14,14 +14,15 @@ from envgen.curate.lint import (  # noqa: F401 - they fill the registry
     rules_style,
     rules_withdrawn,
 )
+from envgen.curate.lint.finding import LintFinding
 from envgen.curate.lint.json_schema import MODELS, kind_of, schemas
-from envgen.curate.lint.registry import REGISTRY, LintCheck, LintContext, LintFinding
+from envgen.curate.lint.registry import REGISTRY, LintCheck, LintContext
 from envgen.matrix.files import matrix_files
 from envgen.matrix.load import matrix_of
 from envgen.model.errors import BadInput
 from envgen.model.layout import Layout
 from envgen.model.rules import Rule
-from envgen.yamlfile.document import Document, parse
+from envgen.yamlfile.document import Document, parsed
 from envgen.yamlfile.schema import problems
 from envgen.yamlfile.text import source
 
@@ -61,7 +62,7 @@ def _read(layout: Layout) -> tuple[dict[str, Document], dict[str, str], tuple[Ba
         shown = layout.shown(path)
         try:
             text = source(path, shown)
-            document = parse(text, shown)
+            document = parsed(text, shown)
         except BadInput as error:
             errors.append(error)
             continue

@@ -16,7 +16,7 @@ from packaging.version import Version
 from envgen.matrix.hardware import driver_os, has_code, runs_with
 from envgen.model.address import Address
 from envgen.model.facts import Build, Constraint, Framework, Matrix, Platform, Release, Spelling, Target, Variant
-from envgen.model.rules import Registry, Severity
+from envgen.model.rules import Registry
 from envgen.model.toolkit import Toolkit
 from envgen.yamlfile.document import Document
 from envgen.yamlfile.nodes import KeyPath
@@ -171,17 +171,6 @@ def _covered(framework: Framework, provider: str, spelling: Spelling) -> tuple[R
 
 LintResults = Iterator[tuple[Address, str, str]]  # where, what is wrong, what to do
 LintCheck = Callable[[LintContext], LintResults]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LintFinding:
-    """Something that a rule found: where, what, and what to do."""
-
-    rule: str
-    severity: Severity
-    at: Address
-    text: str
-    hint: str
 
 
 REGISTRY: Registry[LintCheck] = Registry()

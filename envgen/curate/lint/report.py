@@ -6,8 +6,7 @@ import json
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
-from envgen.curate.lint.lint import RULES
-from envgen.curate.lint.registry import LintFinding
+from envgen.curate.lint.finding import LintFinding
 
 
 def lint_text(findings: Iterable[LintFinding]) -> str:
@@ -19,11 +18,11 @@ def _name(found: LintFinding) -> str:
     return found.rule if found.severity == "error" else f"{found.rule} ({found.severity})"
 
 
-def lint_summary(findings: Sequence[LintFinding]) -> str:
-    """The number of findings, in one line."""
+def lint_summary(findings: Sequence[LintFinding], rules: int) -> str:
+    """The number of findings and of the rules that looked for them, in one line."""
     counts = Counter(found.severity for found in findings)
     found = [f"{counts[kind]} {kind}{'s' if counts[kind] > 1 else ''}" for kind in ("error", "warning") if counts[kind]]
-    return f"{' and '.join(found) or 'nothing found'}; {len(RULES)} rules, see `envgen help matrices`"
+    return f"{' and '.join(found) or 'nothing found'}; {rules} rules, see `envgen help matrices`"
 
 
 def lint_json(findings: Iterable[LintFinding]) -> str:

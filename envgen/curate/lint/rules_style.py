@@ -15,7 +15,7 @@ from envgen.curate.lint.json_schema import first_line, kind_of, named_schema
 from envgen.curate.lint.registry import LintContext, LintResults, rule
 from envgen.matrix.fields import minors_of
 from envgen.model.address import Address
-from envgen.model.facts import PLATFORMS
+from envgen.model.platforms import PLATFORMS
 from envgen.model.ranges import VERSION
 from envgen.model.text import minors_text, one_line
 from envgen.yamlfile.document import Document

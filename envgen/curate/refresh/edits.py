@@ -15,7 +15,8 @@ from packaging.version import Version
 from envgen.curate.model import variant_name
 from envgen.curate.refresh.rows import BuildSet, SingleBuild, build_sets, row
 from envgen.matrix.schema import BuildRow, FrameworkFile, ReleaseRow
-from envgen.model.facts import PLATFORMS, Variant
+from envgen.model.facts import Variant
+from envgen.model.platforms import PLATFORMS
 from envgen.model.text import minors_text
 from envgen.yamlfile.edit import Edit
 from envgen.yamlfile.nodes import KeyPath

@@ -6,13 +6,15 @@ import io
 import re
 import urllib.request
 from base64 import b64encode
-from urllib.error import URLError
+from typing import Any
+from urllib.error import HTTPError, URLError
 from urllib.parse import unquote, urlsplit
 
 from envgen.channels.limits import limits
 from envgen.model.errors import BadInput, NoSolution
 
 _ACCEPT = "application/vnd.pypi.simple.v1+json"
+_NO_PARTS = (416, 501)  # the answers of HTTP of a server that does not send what was asked for, and may send the whole
 _RANGE = re.compile(r"bytes (\d+)-\d+/(\d+)")
 
 
@@ -29,8 +31,12 @@ def read(url: str) -> str:
             raise NoSolution(f"{shown(url)} sends too much: more than {most.size // 10**6} MB", hint=hint)
         return data.decode("utf-8")
     except (URLError, OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "reason", None) or type(error).__name__
-        raise NoSolution(f"{shown(url)} cannot be read: {reason}", hint="is the index reachable?") from None
+        raise _unreadable(url, error) from None
+
+
+def _unreadable(url: str, error: Exception) -> NoSolution:
+    reason = getattr(error, "reason", None) or type(error).__name__
+    return NoSolution(f"{shown(url)} cannot be read: {reason}", hint="is the index reachable?")
 
 
 def shown(url: str) -> str:
@@ -50,7 +56,8 @@ def _request(url: str, **headers: str) -> urllib.request.Request:
 class RemoteFile(io.RawIOBase):
     """A file on a server, of which only the parts that are read are fetched.
 
-    Raises OSError where the server cannot be reached, or sends no parts of files, and where more is read than the limit.
+    Raises OSError where the server sends no parts of files, and where more is read than the limit; NoSolution where the file
+    cannot be read.
     """
 
     def __init__(self, url: str) -> None:
@@ -65,11 +72,19 @@ class RemoteFile(io.RawIOBase):
         if self._left < 0:
             raise OSError(f"{shown(self._url)} sends too much")
         request = _request(self._url, Range=f"bytes={begin}-{begin + count - 1}", Accept="*/*")
-        with urllib.request.urlopen(request, timeout=limits().timeout) as answer:  # noqa: S310 - the scheme is one of HTTP
+        with self._answer(request) as answer:
             told = _RANGE.fullmatch(answer.headers.get("Content-Range") or "")
             if answer.status != 206 or not told or int(told[1]) != begin:
                 raise OSError(f"{shown(self._url)} is not sent in parts")
             return answer.read(count), int(told[2])
+
+    def _answer(self, request: urllib.request.Request) -> Any:
+        try:
+            return urllib.request.urlopen(request, timeout=limits().timeout)  # noqa: S310 - the scheme is one of HTTP
+        except OSError as error:
+            if isinstance(error, HTTPError) and error.code in _NO_PARTS:
+                raise
+            raise _unreadable(self._url, error) from None
 
     def readinto(self, buffer: bytearray | memoryview) -> int:  # type: ignore[override]
         """Fetch as many bytes as the buffer has, from the place that was sought."""

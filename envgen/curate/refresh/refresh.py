@@ -17,11 +17,12 @@ from envgen.curate.refresh.rows import SingleBuild
 from envgen.curate.request import CurateRequest, Inputs, open_inputs
 from envgen.files import write_files
 from envgen.matrix.schema import FrameworkFile
-from envgen.model.facts import PLATFORMS, Framework, Matrix
+from envgen.model.facts import Framework, Matrix
 from envgen.model.layout import Layout
+from envgen.model.platforms import PLATFORMS
 from envgen.model.resolution import RenderedFile
 from envgen.model.run import Reporter
-from envgen.yamlfile.document import parse
+from envgen.yamlfile.document import parsed
 from envgen.yamlfile.edit import Edit, spliced
 from envgen.yamlfile.schema import checked
 from envgen.yamlfile.text import text_of
@@ -82,7 +83,7 @@ def _proposal(layout: Layout, inputs: Inputs, name: str, reporter: Reporter) -> 
         _recorded(provider, builds, complete=inputs.complete) for provider, (builds, _) in zip(providers, usable, strict=True)
     ]
     by_hand = _is_by_hand(framework)
-    changes = () if by_hand else edits(checked(parse(text, shown), FrameworkFile), recorded)
+    changes = () if by_hand else edits(checked(parsed(text, shown), FrameworkFile), recorded)
     file = ChangedFile(name=path.name, shown=shown, old=text, new=spliced(text, changes, shown), edits=changes)
     notes = [note for _, problems in usable for note in problems]
     if by_hand:

@@ -11,7 +11,8 @@ from typing import Any
 from packaging.version import Version
 
 from envgen.curate.model import variant_name
-from envgen.model.facts import PLATFORMS, Platform, Variant, by_cuda
+from envgen.model.facts import Platform, Variant, by_cuda
+from envgen.model.platforms import PLATFORMS
 from envgen.model.text import minors_text
 
 

@@ -59,7 +59,7 @@ def wheels_of(index: str, package: str, pythons: Collection[Version]) -> tuple[I
 
 
 def requirements_of(wheel: IndexedWheel) -> tuple[str, ...] | None:
-    """What a wheel requires, by its core metadata; None where nothing has that."""
+    """What a wheel requires, by its core metadata; None where nothing has that. Raises NoSolution where it cannot be read."""
     text = read(f"{wheel.url}.metadata") if wheel.metadata else _metadata_inside(wheel.url)
     return None if text is None else tuple(HeaderParser().parsestr(text).get_all("Requires-Dist") or ())
 

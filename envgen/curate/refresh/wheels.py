@@ -22,7 +22,7 @@ from envgen.model.facts import Framework, Matrix, Platform
 from envgen.model.layout import Layout
 from envgen.model.resolution import RenderedFile
 from envgen.model.run import Reporter
-from envgen.yamlfile.document import parse
+from envgen.yamlfile.document import parsed
 from envgen.yamlfile.edit import Edit, spliced
 from envgen.yamlfile.schema import checked
 from envgen.yamlfile.text import text_of
@@ -67,7 +67,7 @@ def _proposal(
     path = layout.matrices / f"{framework.name}.yaml"
     shown = layout.shown(path)
     text = text_of(path, shown, absent="`envgen init` writes one", exact=True)
-    file = checked(parse(text, shown), FrameworkFile)
+    file = checked(parsed(text, shown), FrameworkFile)
     pages = (wheels_of(index, package, matrix.pythons) for package in _packages(matrix.catalogue, framework))
     wheels = next((page for page in pages if page), ())
     edits, notes = list[Edit](), list[str]()
