@@ -72,6 +72,8 @@ CLOSE = {
     "lock/render": ("unit/test_render.py",),
     "lock/align": ("unit/test_align_told.py", "system/test_align.py"),
     "lock/choose": ("unit/test_choose.py",),
+    "lock/moved": ("unit/test_moved_told.py",),
+    "lock/not_kept": ("unit/test_moved_told.py",),
     "lock/lock_text": ("system/test_lock_text.py",),
     "lock/condalock": ("system/test_lock_text.py",),
     "lock/one_writer": ("unit/test_one_writer.py",),
