@@ -149,18 +149,44 @@ def serve(requests: socket.socket) -> None:
         with suppress(ImportError):
             importlib.import_module(name)
     gc.freeze()
-    signal.signal(signal.SIGCHLD, _reap)
+    running: dict[int, tuple[int, int]] = {}  # the descriptor of a process -> its number, and where to tell how it ends
     while True:
-        request, fds, _, _ = socket.recv_fds(requests, 1 << 20, 3)
-        if not request:
-            return
-        words, cwd, environment = json.loads(request)
-        _read_ahead(environment.get("ENVGEN_CACHE", ""))
-        if os.fork() == 0:
-            requests.close()
-            _answer(words, cwd, environment, *fds)
-        for fd in fds:
+        for ready in select.select([requests.fileno(), *running], [], [])[0]:
+            if ready == requests.fileno():
+                if not _begun(requests, running):
+                    return
+            else:
+                os.close(ready)
+                _ended(*running.pop(ready))
+
+
+def _begun(requests: socket.socket, running: dict[int, tuple[int, int]]) -> bool:
+    """Fork the next run, and tell its process id; False if nobody can ask any more."""
+    request, fds, _, _ = socket.recv_fds(requests, 1 << 20, 3)
+    if not request:
+        return False
+    words, cwd, environment = json.loads(request)
+    out, err, told = fds
+    _read_ahead(environment.get("ENVGEN_CACHE", ""))
+    pid = os.fork()
+    if pid == 0:
+        os.dup2(out, 1)
+        os.dup2(err, 2)
+        for fd in (requests.detach(), *fds, *running, *(other for _, other in running.values())):
             os.close(fd)
+        _become(words, cwd, environment)
+    os.write(told, b"%d\n" % pid)
+    running[os.pidfd_open(pid)] = pid, told
+    os.close(out)
+    os.close(err)
+    return True
+
+
+def _ended(pid: int, told: int) -> None:
+    """Tell how a run ended; whoever asked may be gone."""
+    with suppress(BrokenPipeError):
+        os.write(told, b"%d\n" % os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
+    os.close(told)
 
 
 def _read_ahead(cache_folder: str) -> None:
@@ -173,27 +199,6 @@ def _read_ahead(cache_folder: str) -> None:
         for entry in Path(cache_folder, "values").glob("Matrix-*.json"):
             recalled(Matrix, entry.stem.partition("-")[2])
         gc.freeze()
-
-
-def _reap(*_: object) -> None:
-    with suppress(ChildProcessError):
-        while os.waitpid(-1, os.WNOHANG)[0]:
-            pass
-
-
-def _answer(words: list[str], cwd: str, environment: dict[str, str], out: int, err: int, told: int) -> NoReturn:
-    """Fork the run, tell its process id and how it ends."""
-    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-    pid = os.fork()
-    if pid == 0:
-        os.dup2(out, 1)
-        os.dup2(err, 2)
-        for fd in (out, err, told):
-            os.close(fd)
-        _become(words, cwd, environment)
-    os.write(told, b"%d\n" % pid)
-    os.write(told, b"%d\n" % os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
-    os._exit(0)
 
 
 def _become(words: list[str], cwd: str, environment: dict[str, str]) -> NoReturn:
