@@ -205,19 +205,11 @@ def in_forks() -> None:
 
 def _serve(requests: socket.socket, forks: Any) -> NoReturn:
     """As `forks.serve`, in a process that has its imports done already."""
-    signal.signal(signal.SIGCHLD, forks._reap)
     sys.meta_path[:] = [
         row for row in sys.meta_path if not isinstance(row, AssertionRewritingHook)
     ]  # `runpy` cannot run its modules
-    while True:
-        request, fds, _, _ = socket.recv_fds(requests, 1 << 20, 3)
-        if not request:
-            os._exit(0)
-        if os.fork() == 0:
-            requests.close()
-            forks._answer(*json.loads(request), *fds)
-        for fd in fds:
-            os.close(fd)
+    forks.answer(requests)
+    os._exit(0)
 
 
 # --- which test calls which function --------------------------------------------------------------------------------------
