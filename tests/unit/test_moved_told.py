@@ -304,3 +304,63 @@ def test_of_two_locks_with_different_pythons_the_first_counts(site: Site) -> Non
             "python 3.11.0 -> 3.12.0: `python 3.12.*` is chosen",
         ],
     }
+
+
+# --- two frameworks in two targets ----------------------------------------------------------------------------------------
+
+CANNOT = "cu126 cannot have it: "
+NOB = f"nob 1.0 ({FILE}:3)"
+
+
+def notes(said: list[str]) -> list[str]:
+    return [row for row in said if " -> " not in row]
+
+
+def test_builds_that_go_together_for_no_python_are_named_with_what_they_go_with(site: Site) -> None:
+    rows = [*OLD, *builds("alpha", "2.1.0", 10, 12), *BETA[:4], *builds("betalib", "3.1.0", 11)]
+    only = "the index holds the CPU build of {} for linux-64 only for python {}"
+    together = f"{only.format('beta 3.1.0', '3.11')}; {only.format('alpha 2.1.0', '3.10, 3.12')}, which goes with beta 3.1.0"
+    expected = [f"beta 3.0.0, not 3.1.0: {together}", BETA_310]
+    assert words(site, rows, text(frameworks=AB)) == {"cpu": expected}
+    assert words(site, [*NEW, *BETA], text(frameworks="{alpha: '>=2.1', beta: '3.1.*'}", python="3.12"))
+    again = words(site, rows, text("lib", frameworks=AB))["cpu"]
+    lacks = "python 3.10, not 3.12 as locked: the index holds no CPU build of beta for linux-64 and python 3.12 that this project can use"
+    assert notes(again) == [lacks, *expected]
+
+
+def test_the_builds_that_the_index_has_only_for_other_targets_are_named(site: Site) -> None:
+    words(site, [*NEW, *BETA], text("lib", CPU_CUDA, frameworks=AB))
+    said = words(site, [*NEW, *BETA[:4], *builds("betalib", "3.1.0", 11, 12)], text("", CPU_CUDA, frameworks=AB))
+    gone = "the index holds no CUDA 12.6 build of beta{} for linux-64{} that this project can use"
+    lacks, with_alpha = gone.format("", " and python 3.12"), f"{gone.format(' 3.1.0', '')}, which goes with alpha 2.1.0"
+    builds_of = "the {} builds of beta 3.1.0 are for python 3.11-3.12 (matrices/beta.yaml:{}:9)"
+    only = "the index holds the {} build of beta 3.0.0 for linux-64 only for python 3.10"
+    assert {target: notes(rows) for target, rows in said.items()} == {
+        "cpu": [
+            f"python 3.10, not 3.12 as locked: {CANNOT}{lacks}",
+            f"beta 3.0.0, not 3.1.0 as locked: {builds_of.format('CPU', 13)}",
+            f"alpha 2.0.0, not 2.1.0: {CANNOT}{with_alpha}",
+            f"python 3.10, not 3.11: {only.format('CPU')}",
+        ],
+        "cu126": [
+            f"python 3.10, not 3.12 as locked: {lacks}",
+            f"beta 3.0.0, not 3.1.0 as locked: {builds_of.format('CUDA 12.6', 14)}",
+            f"alpha 2.0.0, not 2.1.0: {with_alpha}",
+            f"python 3.10, not 3.11: {only.format('CUDA 12.6')}",
+        ],
+    }
+
+
+def test_what_one_target_cannot_have_of_two_frameworks_is_said_for_both_targets(site: Site) -> None:
+    words(site, [*NEW, *BETA], text("lib", CPU_CUDA, frameworks=AB))
+    channel = [*NEW, *BETA, Row("nob", "1.0", depends=("betalib <3.1",))]
+    said = words(site, channel, text(targets="{cpu: , cu126: {dependencies: [nob]}}", frameworks=AB))
+    own = [
+        ("alpha 2.0.0, not 2.1.0: ", f"it has no solution with beta 3.0.0 ({FILE}:2) and {NOB}"),
+        ("python 3.11, not 3.12 as locked: ", f"{NOB} needs betalib 3.0.0, which needs python 3.11.*"),
+        ("beta 3.0.0, not 3.1.0 as locked: ", f"{NOB} needs betalib <3.1"),
+    ]
+    assert {target: notes(rows) for target, rows in said.items()} == {
+        "cpu": [f"{begin}{CANNOT}{why}" for begin, why in own],
+        "cu126": [f"{begin}{why}" for begin, why in own],
+    }
