@@ -73,6 +73,8 @@ CLOSE = {
     "lock/align": ("unit/test_align_told.py", "system/test_align.py"),
     "lock/choose": ("unit/test_choose.py",),
     "lock/moved": ("unit/test_moved_told.py",),
+    "lock/stages": ("unit/test_moved_told.py",),
+    "lock/decide": ("unit/test_moved_told.py",),
     "lock/not_kept": ("unit/test_moved_told.py",),
     "lock/lock_text": ("system/test_lock_text.py",),
     "lock/condalock": ("system/test_lock_text.py",),

@@ -267,7 +267,9 @@ def test_a_target_that_is_left_open_is_the_newest_that_solves_and_says_why(site:
     stays = Is("relocked", "3.11", "2.0.0", notes=(INSTEAD,), why={"target": INSTEAD})
     assert locks(site, NEW, text("on118, lib", "[gpu]")) == {"cu118": stays}
     assert locks(site, NEW, text("on118", "[gpu]"), **OFFLINE) == {"cu118": stays}
-    assert locks(site, NEW, text("lib", "[cu118]")) == {"cu118": Is("relocked", "3.11", "2.0.0")}  # it is named now
+    last = locks(site, NEW, text("on118", "[gpu]"))
+    assert {name: (row.state, row.why) for name, row in last.items()} == {"cu118": ("unchanged", {"target": INSTEAD})}
+    assert locks(site, NEW, text("on118, lib", "[cu118]")) == {"cu118": Is("relocked", "3.11", "2.0.0")}  # it is named now
     lacks = "target cu118, not cu126: the index holds no CUDA 12.6 build of alpha 2.1.0 for linux-64 that this project can use"
     found = locks(site, [*BASE, *builds("alpha", "2.0.0", 11, flavours=["cuda118"])], text("", "[gpu]"), update=True)
     assert found == {"cu118": Is("relocked", "3.11", "2.0.0", notes=(lacks,), why={"target": lacks})}

@@ -364,3 +364,43 @@ def test_what_one_target_cannot_have_of_two_frameworks_is_said_for_both_targets(
         "cpu": [f"{begin}{CANNOT}{why}" for begin, why in own],
         "cu126": [f"{begin}{why}" for begin, why in own],
     }
+
+
+# --- what was locked and is not the newest --------------------------------------------------------------------------------
+
+
+def test_a_new_target_may_need_another_python_than_the_locked_ones(site: Site) -> None:
+    channel = [*NEW, Row("py10", "1.0", depends=("python 3.10.*",))]
+    words(site, channel, text("py11"))
+    why = f"py10 1.0 ({FILE}:3) needs python 3.10.*"
+    said = words(site, channel, text(targets="{cpu: , cu126: {dependencies: [py10]}}"))
+    assert {target: notes(rows) for target, rows in said.items()} == {
+        "cpu": [f"python 3.10, not 3.12: {CANNOT}{why}", f"python 3.10, not 3.11 as locked: {CANNOT}{why}"],
+        "cu126": [f"python 3.10, not 3.12: {why}"],
+    }
+
+
+@pytest.mark.parametrize(
+    ("frameworks", "more"),
+    [("{alpha: '*'}", []), ("{alpha: '*', beta: '*'}", [*BETA[:2], *builds("betalib", "3.1.0", 11, 12)])],
+)
+def test_a_build_that_is_gone_is_named_before_what_would_go_with_it(frameworks: str, more: list[Row], site: Site) -> None:
+    words(site, [*NEW, *BETA], text("old", frameworks=frameworks))
+    left = [*builds("alpha", "2.0.0", 9, 10, flavours=ALL), *builds("alpha", "2.1.0", 10, 11, 12, flavours=ALL[:2])]
+    channel = [*(row for row in NEW if row.name != "alpha"), *left, *more]
+    gone = "alpha 2.1.0, not 2.0.0 as locked: the index holds the CPU build of alpha 2.0.0 for linux-64 only for python 3.9-3.10"
+    (first, *rest) = notes(words(site, channel, text(frameworks=frameworks))["cpu"])
+    assert first == gone
+    assert len(rest) == len(more[:1])
+
+
+def test_builds_that_only_together_are_in_the_way_of_a_python_are_named_together(site: Site) -> None:
+    words(site, [*NEW, *BETA], text("py11", frameworks=AB))
+    left = [*builds("alpha", "2.0.0", 11), *builds("alpha", "2.1.0", 12), *BETA[:2], *builds("betalib", "3.1.0", 11, 12)]
+    said = words(site, [*(row for row in NEW if row.name != "alpha"), *left], text(frameworks=AB))
+    assert notes(said["cpu"]) == [
+        (
+            "python 3.12, not 3.11 as locked: the index holds no CPU build of alpha and no CPU build of beta for linux-64 and python 3.11 "
+            "that this project can use"
+        )
+    ]
