@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from unit.site import Row, Site
+from unit.small import FILES
 from unit.test_lock_choices import ALL, BETA, NEW, OLD, apart, builds, text
 from unit.test_lock_whole import run, told
 
@@ -404,3 +405,15 @@ def test_builds_that_only_together_are_in_the_way_of_a_python_are_named_together
             "that this project can use"
         )
     ]
+
+
+def test_releases_of_two_frameworks_with_the_same_number_are_not_mixed_up(site: Site) -> None:
+    """The Python that goes with the older beta is not a change of its own."""
+    facts = (
+        FILES["beta.yaml"].partition("constraints:")[0].replace("3.1.0", "2.1.0").replace("3.0.0", "2.0.0").replace(">=3", ">=2")
+    )
+    (site.root / "matrices/beta.yaml").write_text(facts, encoding="utf-8")
+    rows = [*(Row("beta", version) for version in ("2.0.0", "2.1.0")), *builds("betalib", "2.0.0", 10, 11)]
+    channel = [*NEW, *rows, *builds("betalib", "2.1.0", 11, 12), Row("holds", "1.0", depends=("betalib <2.1",))]
+    said = words(site, channel, text("holds", frameworks=AB))
+    assert said == {"cpu": [f"beta 2.0.0, not 2.1.0: holds 1.0 ({FILE}:6) needs betalib <2.1"]}
