@@ -73,7 +73,7 @@ def _temporary_files_in_memory(config: pytest.Config) -> None:
         return
     folder = tempfile.mkdtemp(prefix="e-", dir=memory)  # short: pip writes other scripts where a path is longer than 127 characters
     os.environ["TMPDIR"] = tempfile.tempdir = folder
-    config.option.basetemp = f"{folder}/t"
+    config.option.basetemp = f"{folder}/b"
     config.add_cleanup(lambda: shutil.rmtree(folder, ignore_errors=True))
 
 

@@ -7,7 +7,8 @@ from functools import cache
 
 from envgen.model.errors import BadInput
 
-CREDENTIALS = r"://(?!\$)[^/@]+@|://[^/@:]*:(?!\$)[^/@]+@|/t/(?!\$)[^/]+"  # written in a URL; `$NAME` in their place is right
+# Written in a URL; `$NAME` in their place is right. A folder `t` of a URL without a host, `file:///`, is no token.
+CREDENTIALS = r"://(?!\$)[^/@]+@|://[^/@:]*:(?!\$)[^/@]+@|^(?:[^:]|:(?!///))*/t/(?!\$)[^/]+"
 HINT = "write conda-forge, or the URL of a channel"
 _NAME = re.compile(r"(?!(?:.*/)?\.{1,2}(?:/|$))[A-Za-z0-9_.+-]+(?:/[A-Za-z0-9_.+-]+)*")
 _VARIABLE = r"\$(?:\{\w+\}|\w+)"

@@ -17,6 +17,8 @@ _VARIABLE = re.compile(r"\$(?:\{(\w+)\}|(\w+))")
 _BRACED = re.compile(r"\$\{(\w+)\}(?!\w)")
 _USER = re.compile(r"(://)[^/@\s]+@")
 _TOKEN = re.compile(r"/t/[^/\s]+")
+_WITH_TOKEN = re.compile(r"\S*/t/\S+")
+_LOCAL = re.compile(r"(?:\W*/|[^:]*:///)(?!.*://[^/])")  # a path, or a URL without a host, and no other URL in the same word
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,5 +115,9 @@ def values_of(text: str, what: str) -> dict[str, str]:
 
 
 def redacted(text: str) -> str:
-    """`text` with the passwords and tokens in URLs replaced by `***`, and without secrets."""
-    return _TOKEN.sub("/t/***", _USER.sub(r"\1***@", without_secrets(text)))
+    """`text` with the passwords and tokens in URLs replaced by `***`, and without secrets; a folder `t` on this machine stays."""
+
+    def without_token(word: re.Match[str]) -> str:
+        return word[0] if _LOCAL.match(word[0]) else _TOKEN.sub("/t/***", word[0])
+
+    return _WITH_TOKEN.sub(without_token, _USER.sub(r"\1***@", without_secrets(text)))

@@ -163,12 +163,12 @@ def _framework(old: Case, new: Case, before: LockedPackage | None, after: Locked
 
 def _is_told(row: CellChange, framework: str, frameworks: list[CellChange]) -> bool:
     """Whether a change of a package is that of its framework, which is reported already."""
-    if not framework or row.kind in ("hash", "source"):
+    if not framework:
         return False
     mine = [told for told in frameworks if told.name == framework]
     if row.kind in ("added", "removed"):
-        return any(row.new in told.new.split() and row.old in told.old.split() for told in mine if (row.old or row.new))
-    moved = row.detail if row.kind == "flip" else f"{row.old} -> {row.new}"
+        return any(all(one in side.split() for one, side in ((row.old, told.old), (row.new, told.new)) if one) for told in mine)
+    moved = f"{row.old} -> {row.new}"
     return any(moved in (told.detail, f"{told.old} -> {told.new}") for told in mine) or (row.kind == "rebuild" and bool(mine))
 
 

@@ -57,7 +57,7 @@ def is_own_target(layout: Layout, matrix: Matrix, word: str) -> bool:
 
 def _as_locked(layout: Layout, project: str, row: RequestedTarget) -> RequestedTarget:
     """A target that the project leaves open as the other that was locked in its place, if one was."""
-    if not row.others or (layout.target(project, row.name) / LOCK).is_file():
+    if (layout.target(project, row.name) / LOCK).is_file():
         return row
     return next((other for other in map(row.as_other, row.others) if _is_locked_as(layout, project, other)), row)
 

@@ -31,14 +31,14 @@ _DRIVER = rf" *(?:>= *)?({VERSION}) *"
 def _dependency(value: object) -> str:
     if isinstance(value, str) and re.fullmatch(SPEC, value) and value.isprintable():
         return value
-    kind = "dependency" if isinstance(value, str) else "expected_text"
-    raise PydanticCustomError(kind, "not a conda spec", {"hint": 'for example numpy, "pandas >=2" or conda-forge::numpy'})
+    raise PydanticCustomError(
+        "expected_text", "not a conda spec", {"hint": 'for example numpy, "pandas >=2" or conda-forge::numpy'}
+    )
 
 
 def _requirement(value: object) -> str:
     if not isinstance(value, str) or not value.isprintable() or "#" in value:
-        kind = "requirement" if isinstance(value, str) else "expected_text"
-        raise PydanticCustomError(kind, "not a requirement", {"hint": 'for example "einops >=0.8"'})
+        raise PydanticCustomError("expected_text", "not a requirement", {"hint": 'for example "einops >=0.8"'})
     if re.search(CREDENTIALS, value):
         hint = "put it in an environment variable: https://$NAME:$WORD@host/..."
         raise PydanticCustomError("requirement", "this URL contains a password or token", {"hint": hint})
@@ -49,8 +49,7 @@ def _driver(value: object) -> Version:
     found = re.fullmatch(_DRIVER, value) if isinstance(value, str) else None
     if found:
         return Version(found[1])
-    kind = "driver" if isinstance(value, str) else "expected_text"
-    raise PydanticCustomError(kind, "not a driver version", {"hint": 'for example ">=535"'})
+    raise PydanticCustomError("expected_text", "not a driver version", {"hint": 'for example ">=535"'})
 
 
 def _moment(value: object) -> datetime | None:
@@ -228,7 +227,7 @@ class ProjectFile(FileModel):
     )
     dependencies: list[DependencyText] = Field(default=[], description="The project's own conda specs: numpy, 'pandas >=2'.")
     pip: list[RequirementText] = Field(default=[], description="Requirements from PyPI; they are locked, too.")
-    pip_repositories: list[RequirementText] = Field(
+    pip_repositories: list[IndexText] = Field(
         default=[], alias="pip-repositories", description="Where pip packages come from, instead of the public index."
     )
     pip_indexes: dict[Text, PipIndexRow] = Field(

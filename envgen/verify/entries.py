@@ -26,7 +26,7 @@ _SECRET = re.compile(
     r"|[?&](?:access_token|token|api_?key|sig|signature|X-Amz-Signature)=(?!\$)[^&\s]+",
     re.IGNORECASE,
 )
-_TOKEN = re.compile(r"/t/(?![$%<])[^/\s]+/")  # conda's; wheels may lie in a folder t/
+_TOKEN = re.compile(r"^(?:[^:]|:(?!///))*/t/(?![$%<])[^/\s]+/")  # conda's; wheels may lie in a folder t/, and so may file:/// URLs
 _COMMIT = re.compile(r"^git\+.*[@#=][0-9a-f]{40}\b")
 _LENGTHS = {"sha256": 64, "md5": 32}  # hex digits
 

@@ -309,6 +309,8 @@ def spy(site: Site, log: Path) -> None:
     size = main.stat().st_size
     program = f"import json, os\njson.dump(dict(os.environ), open({str(log)!r}, 'w'))\nraise SystemExit(1)\n"
     main.unlink()
+    for compiled in main.parent.glob("__pycache__/__main__.*"):
+        compiled.unlink()
     main.write_text(program.ljust(size - 1, "#") + "\n")
 
 

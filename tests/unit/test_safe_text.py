@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import json
+import re
 from collections.abc import Iterator
 
 import pytest
@@ -13,8 +14,11 @@ from hypothesis import strategies as st
 from unit.small import examples
 from unit.test_architecture import MODULES, nodes
 
+from envgen.channels.canonical import CREDENTIALS
+from envgen.channels.channel import redacted
 from envgen.model import safe_text
 from envgen.model.safe_text import remember_secret, safe
+from envgen.verify.entries import names_secret
 
 
 @pytest.fixture
@@ -82,3 +86,37 @@ def test_only_the_console_prints() -> None:
     modules = some((name for name in MODULES if not name.startswith(("probe.child", "probe.scripts"))), 200)
     printed = {(name, ast.unparse(node.func)) for name in modules for node in nodes(name) if isinstance(node, ast.Call)}
     assert {(name, way) for name, way in printed if way in ways} == {("cli.console", "click.echo")}
+
+
+# --- tokens ---------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("text", ["file:///work/t/x/c", "git+file:///work/t/x.git", "x @ file:///t/x/x-1-py3-none-any.whl"])
+def test_a_folder_t_of_this_machine_is_no_token(text: str) -> None:
+    assert (redacted(text), re.search(CREDENTIALS, text), names_secret(text, channel=True)) == (text, None, False)
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("https://h.example/t/tk-1/c/linux-64/", "https://h.example/t/***/c/linux-64/"),
+        ("h.example:80/t/tk-1/c/", "h.example:80/t/***/c/"),
+        ("https://h.example/t/tk-1/file:///c", "https://h.example/t/***/file:///c"),
+    ],
+)
+def test_a_token_of_a_server_is_one(text: str, shown: str) -> None:
+    assert redacted(text) == shown
+    assert re.search(CREDENTIALS, text)
+    assert names_secret(text, channel=True)
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("`/work/t/x`: not there", "`/work/t/x`: not there"),
+        ("https://h.example/t/tk-1/c is not /work/t/x", "https://h.example/t/***/c is not /work/t/x"),
+        ("/work/t/x:https://h.example/t/tk-1/c", "/work/t/***//h.example/t/***/c"),
+    ],
+)
+def test_a_message_keeps_paths_and_loses_tokens(text: str, shown: str) -> None:
+    assert redacted(text) == shown

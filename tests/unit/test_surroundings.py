@@ -14,7 +14,7 @@ from unit.machines import build, inspect, toolkit
 from unit.nobody import as_nobody
 from unit.small import examples
 
-from envgen.machine import cuda_paths
+from envgen.machine import cuda_paths, toolkits
 from envgen.machine.system import current_platform
 from envgen.model.machine import System, SystemCuda
 
@@ -74,6 +74,7 @@ def test_wsl_is_known_by_its_kernel(tmp_path: Path) -> None:
         ({"proc/1/cgroup": "0::/kubepods/besteffort/pod1\n", ".dockerenv": ""}, {}, "kubernetes"),
         ({}, {"KUBERNETES_SERVICE_HOST": "10.0.0.1"}, "kubernetes"),
         ({}, {"APPTAINER_CONTAINER": "/image.sif"}, "apptainer"),
+        ({}, {"SINGULARITY_CONTAINER": "/image.sif"}, "apptainer"),
         ({"proc/1/cgroup": "0::/init.scope\n"}, {}, ""),
     ],
 )
@@ -287,6 +288,7 @@ def test_no_value_of_a_variable_makes_the_look_fail(tmp_path_factory: pytest.Tem
         ("linux", "ppc64le", "linux-ppc64le"),
         ("darwin", "x86_64", "osx-64"),
         ("darwin", "arm64", "osx-arm64"),
+        ("darwin", "aarch64", "osx-arm64"),
         ("win32", "AMD64", "win-64"),
         ("win32", "ARM64", "win-arm64"),
     ],
@@ -301,3 +303,79 @@ def test_this_machine_has_the_name_that_rattler_gives_it() -> None:
     from rattler import Subdir
 
     assert current_platform() == str(Subdir.current())
+
+
+# --- which of several ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("versions", "different"),
+    [
+        (["12", "12.4", "12.4.127"], ["12.4.127"]),
+        (["12", "12.4.1", "12.6"], ["12.4.1", "12.6"]),
+        (["", "12.4"], ["12.4"]),
+        (["", ""], [""]),
+        (["11.8.1", "11.8.2"], ["11.8.1"]),
+        (["12", "11.8"], ["12", "11.8"]),
+        ([], []),
+    ],
+)
+def test_a_version_is_told_as_precisely_as_any_place_tells_it(versions: list[str], different: list[str]) -> None:
+    rows = [SystemCuda(kind="CUDA", version=version, folder=f"/{n}", via="disk") for n, version in enumerate(versions)]
+    assert [row.version for row in toolkits.distinct(rows)] == different
+    assert toolkits.listed(rows[:2]) == " and ".join(
+        f"CUDA {row.version or 'of unknown version'} ({row.folder})" for row in rows[:2]
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "shared"),
+    [("libcuda.so.1", True), ("x.so", True), ("x.dylib", True), ("X.DLL", True), ("so.py", False), ("x.sock", False)],
+)
+def test_a_shared_library_is_known_by_its_name(name: str, shared: bool) -> None:
+    assert cuda_paths.is_shared_library(name) is shared
+
+
+@pytest.mark.parametrize(
+    ("folder", "compat"),
+    [
+        ("/opt/compat", True),
+        ("/opt/cuda-compat", True),
+        ("/opt/compat/lib", True),
+        ("/opt/compat/lib/x", False),
+        ("/opt/compatible", False),
+    ],
+)
+def test_a_folder_of_forward_compatibility_is_known_by_its_name(folder: str, compat: bool) -> None:
+    assert cuda_paths.is_compat(folder) is compat
+
+
+def test_what_is_on_the_disk_is_told_with_its_place(tmp_path: Path) -> None:
+    files = {
+        "usr/local/cuda/version.json": '{"cuda": {"version": "12.4.1"}}',
+        "usr/local/cuda/lib64/libcudnn.so.9.1": "",
+        "usr/local/other/version.json": '{"cuda": {"version": "11.8.0"}}',
+        "usr/lib/x86_64-linux-gnu/libcudart.so.11.5": "",
+        "usr/lib/x86_64-linux-gnu/libcudnn.so.8": "",
+    }
+    environ = {"LD_PRELOAD": "/a/libcudnn.so.9:/b/libcudart.so.12.2 /c/libm.so.6"}
+    assert [(row.kind, row.version, row.folder, row.via) for row in inspect(build(tmp_path, files), environ).outside] == [
+        ("cuDNN", "9", "/a/libcudnn.so.9", "LD_PRELOAD"),
+        ("CUDA", "12.2", "/b/libcudart.so.12.2", "LD_PRELOAD"),
+        ("CUDA", "12.4.1", "/usr/local/cuda", "disk"),
+        ("cuDNN", "9.1", "/usr/local/cuda/lib64", "disk"),
+        ("CUDA", "11.5", "/usr/lib/x86_64-linux-gnu", "disk"),
+        ("cuDNN", "8", "/usr/lib/x86_64-linux-gnu", "disk"),
+    ]
+
+
+def test_a_file_that_cannot_be_read_has_no_text(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "a").write_bytes(b"\xff\xc3\xa4")
+    assert cuda_paths.text_of(tmp_path / "a") == "\ufffd\u00e4"
+    assert cuda_paths.text_of(tmp_path) == cuda_paths.text_of(tmp_path / "b") == ""
+
+    def refused(*_: object, **__: object) -> str:
+        raise PermissionError
+
+    monkeypatch.setattr(Path, "read_text", refused)
+    assert cuda_paths.text_of(tmp_path / "a") == ""
