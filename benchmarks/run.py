@@ -50,7 +50,7 @@ HEAD = f"""\
 # Benchmarks
 
 Written by `make bench`: medians of up to {ROUNDS} rounds (next to `python -c pass`: minima), on {os.cpu_count()} processors. `make bench
-ARGS="lock align"` measures some parts again. Other work on the machine makes the seconds longer, the ratios hardly.
+ARGS="lock align"` measures some parts again. Other work on the machine makes the seconds longer, the ratios hardly; `resolve` and `review` are processor time.
 """
 # 8 cells: four targets on two platforms. Two projects, because the snapshot has no one Python with builds for all of them.
 PROJECTS = {
@@ -115,6 +115,11 @@ def ratio(over: list[Sample], under: list[Sample]) -> float:
 def median(samples: list[Sample]) -> float:
     """The median time, in seconds."""
     return statistics.median(sample.seconds for sample in samples)
+
+
+def processor(samples: list[Sample]) -> float:
+    """The median processor time, in seconds."""
+    return statistics.median(sample.processor for sample in samples)
 
 
 def workspace(
@@ -182,8 +187,12 @@ def start_rows(run: Callable[..., Callable[[], Sample]]) -> list[Row]:
     return [
         ("python -c pass", f"{least['python'] * 1000:.0f} ms", "-"),
         *((f"envgen {name}, relative to that", figure, goal) for name, figure, goal in rows),
-        ("envgen resolve of two frameworks with --explain", f"{median(explained['explain']):.2f} s", "below 0.4 s"),
-        ("lock of all example projects, with nothing to do", f"{median(taken['lock']):.2f} s", "below 0.5 s"),
+        (
+            "envgen resolve of two frameworks with --explain, processor time",
+            f"{processor(explained['explain']):.2f} s",
+            "below 0.4 s",
+        ),
+        ("lock of all example projects, with nothing to do, processor time", f"{processor(taken['lock']):.2f} s", "below 0.5 s"),
     ]
 
 
