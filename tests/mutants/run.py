@@ -67,6 +67,7 @@ CLOSE = {
     "migrate/": ("unit/test_migrate_told.py",),
     "yamlfile/": ("unit/test_yaml_texts.py", "unit/test_document.py", "unit/test_edit.py"),
     "diff/": ("unit/test_diff_told.py", "unit/test_diff.py"),
+    "diff/sources": ("system/test_diff_sources.py",),
     "export/": ("unit/test_export_told.py",),
     "lock/smallest": ("unit/test_smallest.py",),
     "lock/needs": ("unit/test_needs.py",),
