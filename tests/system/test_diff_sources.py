@@ -17,6 +17,14 @@ from envgen.model.errors import BadInput
 OLD, NEW = (lock_text([entry(f"numpy {version} py312h1_0")], "linux-64") for version in ("2.2.6", "2.3.1"))
 P, Q = "environments/p/cpu/conda-lock.yml", "environments/q/cpu/conda-lock.yml"
 
+LINKS = {
+    "link/conda-lock.yml": "../" + P,
+    "out/conda-lock.yml": "../../x.yml",
+    "up/conda-lock.yml": "/etc/hosts",
+    "chain/conda-lock.yml": "../link/conda-lock.yml",
+    "folder/conda-lock.yml": "../environments",
+}
+
 
 def git_id(text: str) -> str:
     data = text.encode()
@@ -30,11 +38,7 @@ def history(tmp_path_factory: pytest.TempPathFactory) -> Repository:
     for path in (P, Q, ".hidden/conda-lock.yml", "node_modules/conda-lock.yml", "a/__pycache__/conda-lock.yml"):
         found.write(path, OLD)
     found.write("notes.txt", "no lock\n")
-    for link, to in {
-        "link/conda-lock.yml": "../" + P,
-        "out/conda-lock.yml": "../../x.yml",
-        "up/conda-lock.yml": "/etc/hosts",
-    }.items():
+    for link, to in LINKS.items():
         found.root.joinpath(link).parent.mkdir()
         found.root.joinpath(link).symlink_to(to)
     found.commit("old")
@@ -82,13 +86,15 @@ def test_the_words_name_revisions_folders_and_files(history: Repository) -> None
 
 def test_a_revision_has_its_locks_and_those_that_links_lead_to(history: Repository) -> None:
     side, _ = sources(history.root, "HEAD~1", None)
-    links = {"out/conda-lock.yml": "", "up/conda-lock.yml": ""}
+    links = dict.fromkeys(set(LINKS) - {"link/conda-lock.yml"}, "")
     locks = (P, Q, ".hidden/conda-lock.yml", "node_modules/conda-lock.yml", "a/__pycache__/conda-lock.yml", "link/conda-lock.yml")
     assert side.ids == {**dict.fromkeys(locks, git_id(OLD)), **links}
     assert list(side.texts(["link/conda-lock.yml", P])) == [OLD.encode()] * 2
     assert side.links == {  # type: ignore[attr-defined]
         "out/conda-lock.yml": "a symbolic link to ../x.yml, which is not a file of the revision",
         "up/conda-lock.yml": "a symbolic link to /etc/hosts, which is not a file of the revision",
+        "chain/conda-lock.yml": "a symbolic link to link/conda-lock.yml, which is not a file of the revision",
+        "folder/conda-lock.yml": "a symbolic link to environments, which is not a file of the revision",
     }
 
 
@@ -96,6 +102,7 @@ def test_a_folder_has_what_is_neither_hidden_nor_of_packages(history: Repository
     _, tree = sources(history.root, None, None)
     assert list(tree.ids.items()) == [
         ("conda-lock.yml", git_id(NEW)),
+        ("chain/conda-lock.yml", git_id(NEW)),
         (P, git_id(NEW)),
         (Q, git_id(OLD)),
         ("link/conda-lock.yml", git_id(NEW)),
@@ -165,6 +172,12 @@ def test_only_locks_that_differ_are_read_with_those_of_their_group(history: Repo
     assert (old.unread, new.unread) == ({}, {})
 
 
+def test_a_lock_of_one_side_alone_is_read(history: Repository) -> None:
+    old, new = snapshots(*sources(history.root, None, None))
+    assert (old.locks.get("conda-lock.yml"), "conda-lock.yml" in old.names) == (None, False)
+    assert new.locks["conda-lock.yml"][0].packages[0].version == "2.3.1"
+
+
 def test_what_cannot_be_read_is_told_for_each_file(tmp_path: Path) -> None:
     for side, text in {"old": OLD, "new": "version: 1\n"}.items():
         (tmp_path / side).mkdir()
@@ -187,6 +200,11 @@ def test_a_lock_is_known_by_its_name_or_by_what_is_in_it() -> None:
     assert [(row.name, row.version) for row in found.packages] == [("numpy", "2.3.1")]
     (windows,) = locks_of(NEW.replace("\n", "\r\n").encode(), "other.yml")
     assert windows == found
+    (listed,) = locks_of(b"@EXPLICIT\nhttps://h.example/c/linux-64/zlib-1.3-h0_0.conda\n", "explicit.txt")
+    assert (listed.shown, [(row.name, row.version, row.build) for row in listed.packages]) == (
+        "explicit.txt",
+        [("zlib", "1.3", "h0_0")],
+    )
 
 
 def test_git_is_shown_the_packages_of_a_lock_and_other_text_as_it_is(tmp_path: Path) -> None:
