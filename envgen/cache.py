@@ -149,18 +149,17 @@ def _classes_in(modules: tuple[str, ...]) -> Mapping[str, type]:
 def encoded(value: object) -> str:
     """A value of the model as JSON. Raises TypeError for a type that the model does not use."""
     places: dict[tuple[object, ...], int] = {}
-    classes = _classes_in(_modules())
-
-    def place(part: object) -> int:
-        if part is None or type(part) in (str, int, bool, float):
-            return places.setdefault((type(part).__name__, part), len(places))
-        kind, parts = _taken_apart(part, classes)
-        row = (kind, *[place(inner) for inner in parts])
-        return places.setdefault(row, len(places))
-
-    place(value)
+    _place_of(value, places, _classes_in(_modules()))
     rows = [row[1] if row[0] in ("str", "int", "bool", "float", "NoneType") else row for row in places]
     return json.dumps(rows, separators=(",", ":"))
+
+
+def _place_of(part: object, places: dict[tuple[object, ...], int], classes: Mapping[str, type]) -> int:
+    if part is None or type(part) in (str, int, bool, float):
+        return places.setdefault((type(part).__name__, part), len(places))
+    kind, parts = _taken_apart(part, classes)
+    row = (kind, *[_place_of(inner, places, classes) for inner in parts])
+    return places.setdefault(row, len(places))
 
 
 def _taken_apart(value: object, classes: Mapping[str, type]) -> tuple[str, Iterable[object]]:

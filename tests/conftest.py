@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -30,6 +31,7 @@ SNAPSHOT = REPO.parent / "shared" / "channels"
 SAMPLE = REPO / "tests" / "records"
 # warnings are errors in child processes, too, but for those that conda_lock gives when it is imported
 ROOM = 6 * 1024**3  # bytes: three times what the tests were seen to write at once
+IN_MEMORY = "envgen-"  # a short path: pip writes other scripts where one is longer than 127 characters
 WARNINGS = "error,ignore::PendingDeprecationWarning,ignore:path is deprecated:DeprecationWarning"
 
 
@@ -66,20 +68,37 @@ def pytest_configure(config: pytest.Config) -> None:
 def _temporary_files_in_memory(config: pytest.Config) -> None:
     """Let the tests write to /dev/shm where there is room: a disk that syncs each file makes them a third slower.
 
-    A TMPDIR or --basetemp of the user's own is kept; the workers of xdist inherit what is set here.
+    A TMPDIR or --basetemp of the user's own is kept; the workers of xdist inherit what is set here. What a killed run left goes.
     """
     memory = Path("/dev/shm")
-    if "TMPDIR" in os.environ or config.option.basetemp or not _has_room(memory):
+    if "TMPDIR" in os.environ or config.option.basetemp or not memory.is_dir():
         return
-    folder = tempfile.mkdtemp(prefix="e-", dir=memory)  # short: pip writes other scripts where a path is longer than 127 characters
-    os.environ["TMPDIR"] = tempfile.tempdir = folder
-    config.option.basetemp = f"{folder}/b"
-    config.add_cleanup(lambda: shutil.rmtree(folder, ignore_errors=True))
+    for left in memory.glob(f"{IN_MEMORY}*"):
+        status = left.stat()
+        if status.st_uid == os.getuid() and status.st_mtime < time.time() - 60 and _locked(left):  # a new one is about to be locked
+            shutil.rmtree(left, ignore_errors=True)
+    if _has_room(memory):
+        folder = tempfile.mkdtemp(prefix=IN_MEMORY, dir=memory)
+        os.environ["TMPDIR"] = tempfile.tempdir = folder
+        config.option.basetemp = f"{folder}/b"
+        if _locked(Path(folder)):
+            config.add_cleanup(lambda: shutil.rmtree(folder, ignore_errors=True))
+
+
+def _locked(folder: Path) -> bool:
+    """Lock a folder until this process ends; False if another process has it locked."""
+    import fcntl  # not on Windows, which has no /dev/shm
+
+    try:
+        fcntl.flock(os.open(folder, os.O_RDONLY), fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True
 
 
 def _has_room(memory: Path) -> bool:
     """Whether a folder in memory, and the memory that Linux calls available, hold what the tests write."""
-    if not memory.is_dir() or shutil.disk_usage(memory).free < ROOM:
+    if shutil.disk_usage(memory).free < ROOM:
         return False
     available = re.search(r"MemAvailable:\s+(\d+) kB", Path("/proc/meminfo").read_text(encoding="ascii"))
     return available is not None and int(available[1]) * 1024 > ROOM

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator
 from pathlib import Path
+from threading import get_native_id
 
 from envgen.cache import cache_folder, keep
 from envgen.channels.limits import limits
@@ -26,7 +27,7 @@ def unpacked(packed: Path) -> Path:
             return path
         path.unlink(missing_ok=True)
     try:
-        scratch = folder / f"{digest}.json"
+        scratch = folder / f"{digest}.{get_native_id()}"  # several threads may unpack the same
         keep(scratch, _contents(packed, limits().size))
         return scratch.replace(folder / f"{digest}-{scratch.stat().st_size}.json")
     except OSError as error:

@@ -7,7 +7,7 @@ from functools import cache
 
 from envgen.model.errors import BadInput
 
-# Written in a URL; `$NAME` in their place is right. A folder `t` of a URL without a host, `file:///`, is no token.
+# Written in a URL; `$NAME` in their place is right. A folder `t` of a URL without a host, `file:///`, is not a token.
 CREDENTIALS = r"://(?!\$)[^/@]+@|://[^/@:]*:(?!\$)[^/@]+@|^(?:[^:]|:(?!///))*/t/(?!\$)[^/]+"
 HINT = "write conda-forge, or the URL of a channel"
 _NAME = re.compile(r"(?!(?:.*/)?\.{1,2}(?:/|$))[A-Za-z0-9_.+-]+(?:/[A-Za-z0-9_.+-]+)*")

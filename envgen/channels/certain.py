@@ -22,11 +22,24 @@ from envgen.model.packages import SolveRequest
 _spec = cache(match_spec)
 
 
+@cache
+def _name(text: str) -> str:
+    """The package of a spec."""
+    return name_of(_spec(text))
+
+
 @dataclass(frozen=True)
 class _Build:
     """One build. What its record says is read when it is asked for: most are refused by their version."""
 
     record: RepoDataRecord
+    met: dict[str, bool] = field(default_factory=dict, compare=False)
+
+    def meets(self, text: str) -> bool:
+        """Whether it is what a spec asks for. Each is compared once, whichever cell asks."""
+        if text not in self.met:
+            self.met[text] = _spec(text).matches(self.record)
+        return self.met[text]
 
     @cached_property
     def version(self) -> str:
@@ -46,8 +59,8 @@ class _Build:
 def _by_package(texts: Iterable[str]) -> Iterator[tuple[str, str]]:
     """Specs with their packages; none of the machine, and none that holds on a condition only."""
     for text in texts:
-        if not text.startswith("__") and (spec := _spec(text)).condition is None:
-            yield name_of(spec), text
+        if not text.startswith("__") and _spec(text).condition is None:
+            yield _name(text), text
 
 
 class Refusals:
@@ -66,15 +79,17 @@ class Refusals:
         """
         for channel in map(locate, request.channels):
             self._index.fetch(there, channel, request.platform)
-        left = _Left(builds={name: self._allowed(name, request, fixed) for name in there})
-        left.follow(name_of(_spec(text)) for text in request.specs)
+        own: dict[str, list[str]] = {}
+        for text in (*request.specs, *request.constraints):
+            own.setdefault(_name(text), []).append(text)
+        left = _Left(builds={name: self._allowed(name, request, own.get(name, ()), fixed) for name in there})
+        left.follow(map(_name, request.specs))
         return frozenset(name for name, versions in wanted.items() if left.lacks(name, versions))
 
-    def _allowed(self, name: str, request: SolveRequest, fixed: AllowedVersions) -> list[_Build]:
-        own = [spec for spec in map(_spec, (*request.specs, *request.constraints)) if name_of(spec) == name]
+    def _allowed(self, name: str, request: SolveRequest, own: Iterable[str], fixed: AllowedVersions) -> list[_Build]:
         builds = self._builds(name, request.channels, request.platform)
         of_version = [build for build in builds if name not in fixed or build.version in fixed[name]]
-        return [build for build in of_version if all(spec.matches(build.record) for spec in own)]
+        return [build for build in of_version if all(map(build.meets, own))]
 
     def _read(self, name: str, channels: tuple[str, ...], platform: str) -> list[_Build]:
         return [_Build(record) for channel in channels for record in self._index.records(name, locate(channel), platform)]
@@ -115,9 +130,7 @@ class _Left:
                 self.sure.add(other)
                 yield from (other, *self.users.get(other, ()))
             specs = {build.needs[other] for build in self.builds[name]}
-            yield from self._keep(
-                other, [one for one in self.builds[other] if any(_spec(text).matches(one.record) for text in specs)]
-            )
+            yield from self._keep(other, [one for one in self.builds[other] if any(map(one.meets, specs))])
 
     def _needed_by_all(self, name: str) -> list[str]:
         needs = [build.needs.keys() & self.builds.keys() for build in self.builds[name]]
@@ -129,8 +142,7 @@ class _Left:
     def _has(self, name: str, text: str) -> bool:
         met = self.met.setdefault(name, {})
         if text not in met:
-            spec = _spec(text)
-            met[text] = any(spec.matches(build.record) for build in self.builds[name])
+            met[text] = any(build.meets(text) for build in self.builds[name])
         return met[text]
 
     def _keep(self, name: str, builds: list[_Build]) -> Iterator[str]:

@@ -7,7 +7,9 @@ URLs are canonical throughout: a mirror or a folder is a way to read a channel, 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
@@ -16,16 +18,14 @@ from rattler import Channel, Gateway, RepoDataRecord, SparseRepoData
 from envgen.channels.cache import unpacked
 from envgen.channels.channel import ChannelLocation, locate
 from envgen.channels.counted import Counted
-from envgen.channels.limits import limits
-from envgen.channels.live import LiveIndex
-from envgen.channels.mirrors import notes
-from envgen.channels.relations import relation_notes
 from envgen.channels.watch import Say, Unreachable, say_nothing
 from envgen.model.errors import BadInput, NoSolution, closest
 from envgen.model.facts import Platform
 from envgen.model.withdrawn import withdrawal
 
 if TYPE_CHECKING:
+    from concurrent.futures import Future
+
     from rattler import PackageName, Subdir
 
     from envgen.model.layout import Layout
@@ -52,6 +52,9 @@ class Index(Protocol):
 
     def fetch(self, names: Iterable[str], channel: ChannelLocation, platform: Platform) -> None:
         """Ask for the records of many packages at once, where one after the other takes longer."""
+
+    def begin(self, channels: Sequence[ChannelLocation], platforms: Iterable[Platform]) -> None:
+        """Begin to open, in other threads, what will be read of some channels."""
 
     def sources(self, channels: Sequence[ChannelLocation], platform: Platform) -> list[Any]:
         """What rattler's solver reads, in the order of the channels."""
@@ -88,6 +91,7 @@ class FolderIndex:
         self.folder = folder
         self.name = name
         self.recorded = recorded
+        self._begun: dict[tuple[str, str], Future[SparseRepoData | None]] = {}
         self._read: dict[tuple[str, str], SparseRepoData | None] = {}
         self._records: dict[tuple[str, str, str], Sequence[RepoDataRecord]] = {}
         self._memory: dict[tuple[str, str, str], Sequence[RepoDataRecord]] = {}
@@ -146,6 +150,12 @@ class FolderIndex:
         """Every lookup reads the file; that of a channel which is not there is an error now, not in the middle of a solve."""
         self._subdir(channel, platform)
 
+    def begin(self, channels: Sequence[ChannelLocation], platforms: Iterable[Platform]) -> None:
+        executor = ThreadPoolExecutor(thread_name_prefix="repodata")
+        for channel, subdir in product(channels, dict.fromkeys((*platforms, "noarch"))):
+            self._begun[channel.folder, subdir] = executor.submit(self._open, channel, subdir)
+        executor.shutdown(wait=False)
+
     def sources(self, channels: Sequence[ChannelLocation], platform: Platform) -> list[Any]:
         return [source for channel in channels for source in self._sources_of(channel, platform)]
 
@@ -172,7 +182,8 @@ class FolderIndex:
     def _subdir(self, channel: ChannelLocation, subdir: str) -> SparseRepoData | None:
         key = (channel.folder, subdir)
         if key not in self._read:
-            self._read[key] = self._open(channel, subdir)
+            begun = self._begun.pop(key, None)  # what failed is tried again: each project has an error of its own
+            self._read[key] = begun.result() if begun and not begun.exception() else self._open(channel, subdir)
         return self._read[key]
 
     def _open(self, channel: ChannelLocation, subdir: str) -> SparseRepoData | None:
@@ -240,15 +251,8 @@ def open_index(
     recorded = layout.shown(layout.index)
     if wanted.offline:
         return FolderIndex(layout.index, recorded, recorded=True), ""
-    places = [locate(channel) for channel in channels]
-    for note in notes(places):
-        say(note)
-    live = LiveIndex(places, limits(), say)
     try:
-        for channel in places:
-            live.records("python", channel, platform)
-        for note in relation_notes({channel: live.relations(channel, platform) for channel in places}):
-            say(note)
+        return _live_index([locate(channel) for channel in channels], platform, say), ""
     except Unreachable as error:
         if not wanted.fallback or not layout.index.is_dir():
             error.hint = f"give --index DIR, or run where the channel can be reached{f'; {error.hint}' if error.hint else ''}"
@@ -257,4 +261,20 @@ def open_index(
             f"{error.what.splitlines()[0]}\nSolving from {recorded} instead: the records of the committed locks, nothing newer."
         )
         return FolderIndex(layout.index, recorded, recorded=True), warning
-    return live, ""
+
+
+def _live_index(places: Sequence[ChannelLocation], platform: Platform, say: Say) -> Index:
+    """Live channels, after each has answered. Imports what concerns the network. Raises Unreachable."""
+    from envgen.channels.limits import limits
+    from envgen.channels.live import LiveIndex
+    from envgen.channels.mirrors import notes
+    from envgen.channels.relations import relation_notes
+
+    for note in notes(places):
+        say(note)
+    live = LiveIndex(places, limits(), say)
+    for channel in places:
+        live.records("python", channel, platform)
+    for note in relation_notes({channel: live.relations(channel, platform) for channel in places}):
+        say(note)
+    return live

@@ -73,7 +73,7 @@ def because(
 ) -> str:
     """Why a package is not the build that it was: the spec, or the package of the solution, that refuses it.
 
-    `chosen` are the specs that no project asks for: what was chosen for it.
+    `chosen` are the specs of what was chosen, which the project does not ask for.
     """
     old = _plain(*split_url(url))
     return next(_refusals(old, depends, request, solution, chosen), "there is no solution with it")

@@ -95,6 +95,9 @@ class LiveIndex:
         servers = " or ".join(dict.fromkeys(self._hosts.get(channel.url) or host(channel) for channel in channels))
         return await watched(work, IndexArrivals(self._cache, self._limits), servers, self._limits, self._say)
 
+    def begin(self, channels: Sequence[ChannelLocation], platforms: Iterable[Platform]) -> None:
+        """Nothing: the network is watched where it is waited for."""
+
     def sources(self, channels: Sequence[ChannelLocation], platform: Platform) -> list[Any]:
         return [Channel(channel.url) for channel in channels]
 

@@ -74,8 +74,8 @@ def pip_versions(prefix: Path) -> dict[str, str]:
 
 
 def site_packages(prefix: Path) -> tuple[Path, ...]:
-    """The folders of an environment's modules, sorted; each once: conda's python also has a link lib/python3.1 -> python3.12."""
-    folders = sorted((*prefix.glob("lib/python*/site-packages"), *prefix.glob("Lib/site-packages")))
+    """The folders of an environment's modules, each once: conda's python also has a link lib/python3.1 -> python3.12."""
+    folders = (*sorted(prefix.glob("lib/python*/site-packages")), *prefix.glob("Lib/site-packages"))
     return tuple(folder for folder in folders if not folder.parent.is_symlink())
 
 

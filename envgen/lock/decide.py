@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
@@ -30,6 +31,9 @@ if TYPE_CHECKING:
     from envgen.channels.index import Index
     from envgen.explain.unsolvable import SolverAnswers
     from envgen.lock.moved import Moved
+
+
+_CITED = re.compile(r"((?:\S+ ){1,3})\((\S+:\d+)\)")  # a requirement in a reason, and where it is written
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -148,19 +152,32 @@ def _by_solver(changes: Mapping[str, Moved], target: str) -> Mapping[str, str]:
 
 
 def _before(stage: Stage, found: Resolution, index: Index) -> Mapping[str, str]:
-    """What the lock says of its reasons: for what is held, and where the records that show them are not in the index."""
+    """What the lock says of its reasons: for what is held, and where the records that show them are not in the index.
+
+    Not what cites a line of the project that says something else now.
+    """
     plan = stage.plan
     stamp = plan.stamps.get(found.target.name)
     if stamp is None:
         return {}
+    told = {name: text for name, text in stamp.moved.items() if _cites_what_is_there(text, plan.project)}
     if index.recorded and stamp.chosen == stamped(found):
-        return stamp.moved
+        return told
     instead = found.target.name in plan.counting and any(
         row.name == found.target.name and row.instead_of for row in plan.project.targets
     )
     same = {name for name, version in stamped(found).items() if stamp.chosen.get(name) == version}
-    kept = {name for name in stamp.moved if name in same and stage.hold.keeps(found.target.name, name)}
-    return {name: text for name, text in stamp.moved.items() if name in kept or (instead and name == TARGET)}
+    kept = {name for name in told if name in same and stage.hold.keeps(found.target.name, name)}
+    return {name: text for name, text in told.items() if name in kept or (instead and name == TARGET)}
+
+
+def _cites_what_is_there(text: str, project: Project) -> bool:
+    """Whether each requirement that a reason cites, as in `old 1.0 (environments/x/project.yaml:6)`, is still on that line."""
+    rows = (*project.dependencies, *(row for target in project.targets for row in target.dependencies))
+    there = {(row.name, row.at.place) for row in rows}
+    frameworks = {row.at.place for row in project.frameworks}
+    cited = ((words.split(), place) for words, place in _CITED.findall(text) if place.startswith(f"{project.at('').file}:"))
+    return all(place in frameworks or any((word, place) in there for word in words) for words, place in cited)
 
 
 def _lost(expected: Resolution, found: Resolution) -> tuple[str, ...]:
@@ -180,7 +197,7 @@ class Holdings:
     def of(self, project: Project) -> Availability:
         """What the channels of a project hold. The packages of all frameworks are asked for at once: it may take the network."""
         names = {"python", *(name for row in project.frameworks for name in self._packages(row.framework))}
-        for platform in dict.fromkeys((*project.platforms, *(p for row in project.targets for p in row.platforms or ()))):
+        for platform in project.every_platform:
             for channel in project.channels:
                 self._index.fetch(names, locate(channel), platform)
 

@@ -21,6 +21,11 @@ _SHOWN = 200  # characters of another run's command line in a message
 _WITHOUT_LOCKS = (errno.ENOSYS, errno.ENOTSUP, errno.ENOLCK)
 
 
+def warm() -> None:
+    """Import what locks files, which takes longer than locking one."""
+    import filelock  # noqa: F401
+
+
 @contextmanager
 def one_writer(layout: Layout, reporter: Reporter, *, swept: bool = False) -> Iterator[bool]:
     """Hold the repository's lock file, which names the run that holds it. The system releases it when a run is killed.

@@ -138,6 +138,13 @@ class _Staged:
     seconds: float = 0.0
 
 
+def _import_the_rest() -> None:
+    """Import what is needed once there are solutions, while the solver works in threads of its own."""
+    from envgen.lock import one_writer, sandbox, solving  # noqa: F401
+
+    one_writer.warm()
+
+
 class _Session:
     """What the projects of one run share, and what became of them."""
 
@@ -213,15 +220,17 @@ class _Session:
                 name = one.project.name
                 with self._of(name):
                     found[name] = self._stages_of(one)
+            rest = executor.submit(_import_the_rest)
             self._solve_best(list(found.values()), progress)
             prepared.result()
+            rest.result()
         seconds = (time.perf_counter() - begun) / sum(len(one.todo) for one in plans)
         return {name: replace(one, seconds=seconds) for name, one in found.items()}
 
     def _stages_of(self, found: Plan) -> _Staged:
+        by = self._solvers.of(found)
         from envgen.lock import decide as deciding
 
-        by = self._solvers.of(found)
         with addressed(found.project.at("channels"), NoSolution):
             stages = deciding.stages(self._matrix, found, by.holdings)
             return _Staged(plan=found, stages=stages, best=stages.first.requests, by=by)

@@ -1,22 +1,27 @@
-"""The solvers of a run: one for each list of channels, opened when the first project needs it."""
+"""The solvers of a run: one for each list of channels, opened when the first project needs it.
+
+Opening a large index takes longer than importing what solves, so the imports come after its beginning.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
+from envgen.channels.channel import locate
 from envgen.channels.index import Index, IndexOptions, open_index
-from envgen.channels.query import check_own, unknown_packages
-from envgen.lock.choose import Solver
-from envgen.lock.decide import Holdings
 from envgen.lock.plan import Plan
-from envgen.lock.wrong import WrongBuilds
 from envgen.model.errors import BadInput, EnvgenError, NoSolution, addressed
 from envgen.model.facts import Matrix
 from envgen.model.layout import Layout
 from envgen.model.project import date_key
 from envgen.model.run import LockRequest, Reporter
 from envgen.resolver.pip_specs import pip_requests
+
+if TYPE_CHECKING:
+    from envgen.lock.choose import Solver
+    from envgen.lock.decide import Holdings
 
 _RECORDED = "it has only the packages of the committed locks: lock from live channels, or give --index DIR"
 
@@ -53,6 +58,11 @@ class Solvers:
             index = self._index(found.project.channels, found)
         except EnvgenError as error:
             return error
+        index.begin([locate(channel) for channel in found.project.channels], found.project.every_platform)
+        from envgen.lock.choose import Solver
+        from envgen.lock.decide import Holdings
+        from envgen.lock.wrong import WrongBuilds
+
         return SolverWithHoldings(Solver(index, self._request.jobs, WrongBuilds(self._matrix)), Holdings(self._matrix, index))
 
     def _index(self, channels: Sequence[str], found: Plan) -> Index:
@@ -71,6 +81,8 @@ def _check_names(found: Plan, index: Index) -> None:
 
     Targets that were not asked for are solved, too. The lock of one that is unchanged stays, whatever the channels have today.
     """
+    from envgen.channels.query import check_own, unknown_packages
+
     for resolution in (row for name, row in found.resolutions.items() if name not in found.unchanged):
         channels = resolution.project.channels
         own = {dependency.name: dependency for dependency in resolution.dependencies}

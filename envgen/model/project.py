@@ -121,6 +121,11 @@ class Project:
     licenses: LicenseLimits = field(default_factory=LicenseLimits)
     notes: tuple[Reason, ...] = ()  # how words of the file that are not envgen's own were read
 
+    @property
+    def every_platform(self) -> tuple[Platform, ...]:
+        """Its platforms, and those of its targets."""
+        return tuple(dict.fromkeys((*self.platforms, *(name for row in self.targets for name in row.platforms or ()))))
+
     def for_target(self, name: str) -> Project:
         """The project with the driver and the GPUs of one target's machines, and with the pip requirements of the target."""
         row = next((row for row in self.targets if row.name == name), None)

@@ -7,23 +7,36 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from itertools import chain, product
 
+from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
 from envgen.matrix.constraints import Known, within
 from envgen.matrix.gpu_code import BUILD, build_code, code_text, compiled_for
-from envgen.model.facts import Build, Code, Matrix, Need, Platform, Reason, Release, Target, Variant, variant_text
+from envgen.model.facts import Code, Matrix, Need, Platform, Reason, Release, Target, Variant, variant_text
 from envgen.model.project import Project, RequestedFramework
 from envgen.model.ranges import range_text
 from envgen.model.requested import is_left_out, provider_of
 from envgen.model.resolution import Built, Choice, Obstacle
-from envgen.resolver.availability import Availability, Counts, every_release, lacking_text
-from envgen.resolver.cells import Cell, builds_for, minors_in, pythons_left, version_ranges, versions_of, violations, with_glibc
+from envgen.resolver.availability import Availability, Counts, every_release, lacking_text, no_index
+from envgen.resolver.cells import (
+    Cell,
+    Place,
+    builds_for,
+    linked,
+    minors_in,
+    needed,
+    pythons_left,
+    version_ranges,
+    versions_of,
+    violations,
+    with_glibc,
+)
 
 _Key = tuple[str, tuple[tuple[Platform, tuple[Variant, ...]], ...], str]  # target, variants of each platform, framework
 _Row = tuple[Version, Built]
-_Place = tuple[Platform, Version]  # a platform and a Python
 Signature = tuple[tuple[bool, ...], Built | None]
 
 
@@ -37,10 +50,10 @@ class Candidate:
 
     choice: Choice
     pythons: frozenset[Version]
-    cudnn: Mapping[_Place, frozenset[int]]
-    needs: Mapping[_Place, frozenset[tuple[Need, ...]]]
+    cudnn: Mapping[Place, frozenset[int]]
+    needs: Mapping[Place, frozenset[tuple[Need, ...]]]
 
-    def goes_with(self, place: _Place, known: Known, chosen: Mapping[str, Choice]) -> bool:
+    def goes_with(self, place: Place, known: Known, chosen: Mapping[str, Choice]) -> bool:
         """Whether on one platform with one Python some build goes with the versions and the builds of other frameworks."""
         rows = self.needs.get(place)
         return rows is None or any(all(self._is_met(need, place[0], known, chosen) for need in row) for row in rows)
@@ -65,8 +78,8 @@ class _InCell:
 
     built: frozenset[Version]
     pythons: frozenset[Version]
-    cudnn: Mapping[_Place, frozenset[int]]
-    needs: Mapping[_Place, frozenset[tuple[Need, ...]]]
+    cudnn: Mapping[Place, frozenset[int]]
+    needs: Mapping[Place, frozenset[tuple[Need, ...]]]
 
 
 class Candidates:
@@ -88,11 +101,14 @@ class Candidates:
             for requested in project.frameworks
             for place, release in enumerate(matrix.frameworks[requested.framework].releases)
         }
-        self._ranges = version_ranges(matrix, project)
         self._told_by_build = {requested.host for requested in project.frameworks if _is_for_same_cuda(matrix, project, requested)}
         self._signatures: dict[tuple[str, Version], tuple[bool, ...]] = {}
         self._tables: dict[_Key, dict[_Row, Candidate | Obstacle]] = {}
         self._cells: dict[tuple[str, Platform, Variant, str, Version], _InCell | Reason] = {}
+
+    @cached_property
+    def _ranges(self) -> Mapping[str, tuple[SpecifierSet, ...]]:
+        return version_ranges(self.matrix, self.project)
 
     def frameworks(self, target: Target) -> tuple[RequestedFramework, ...]:
         """The frameworks of the project that a target gets."""
@@ -107,7 +123,11 @@ class Candidates:
     def lacks_any(self, cells: tuple[Cell, ...]) -> bool:
         """Whether a framework has no candidate for a target at all. Those with the fewest releases are looked at first."""
         rows = sorted(self.frameworks(cells[0].target), key=lambda row: len(self.requested[row.framework]))
-        return not all(any(isinstance(found, Candidate) for found in self._table(row, cells).values()) for row in rows)
+        return not all(any(isinstance(found, Candidate) for _, found in self._found(row, cells)) for row in rows)
+
+    def any_serves(self, target: Target) -> bool:
+        """Whether each candidate serves a target: it has a single framework, which nothing excludes and no index can lack."""
+        return len(self.frameworks(target)) == 1 and self.availability is no_index
 
     def obstacles(self, cells: tuple[Cell, ...]) -> list[Obstacle]:
         """Why the other releases are not candidates for one target, and which candidates no companion goes with."""
@@ -163,14 +183,15 @@ class Candidates:
         """A row for each requested release that counts and the variants of its builds, newest first."""
         key = _key(cells, requested.framework)
         if key not in self._tables:
-            provider = provider_of(self.matrix, self.project, requested)
-            self._tables[key] = {
-                (release.version, built): self._row(requested, provider, release, built, cells)
-                for release in self.requested[requested.framework]
-                if self._counts(cells[0].target, release)
-                for built in _builts(release, provider, cells)
-            }
+            self._tables[key] = dict(self._found(requested, cells))
         return self._tables[key]
+
+    def _found(self, requested: RequestedFramework, cells: tuple[Cell, ...]) -> Iterator[tuple[_Row, Candidate | Obstacle]]:
+        provider = provider_of(self.matrix, self.project, requested)
+        for release in self.requested[requested.framework]:
+            if self._counts(cells[0].target, release):
+                for built in _builts(release, provider, cells):
+                    yield (release.version, built), self._row(requested, provider, release, built, cells)
 
     def _row(
         self, requested: RequestedFramework, provider: str, release: Release, built: Built, cells: tuple[Cell, ...]
@@ -200,7 +221,7 @@ class Candidates:
 
     def _candidate(self, choice: Choice, cells: tuple[Cell, ...]) -> Candidate | Obstacle:
         """The candidate, or the obstacle to it."""
-        left, majors, needs = self.pythons, dict[_Place, frozenset[int]](), dict[_Place, frozenset[tuple[Need, ...]]]()
+        left, majors, needs = self.pythons, dict[Place, frozenset[int]](), dict[Place, frozenset[tuple[Need, ...]]]()
         for cell in cells:
             here = self._in_cell(choice, cell)
             if isinstance(here, _InCell) and not left & here.pythons:
@@ -235,8 +256,8 @@ class Candidates:
         return _InCell(
             built=built,
             pythons=pythons_left(cell, _known(choice, cell), built),
-            cudnn=_linked(rows, cell.platform),
-            needs=_needed(rows, cell.platform),
+            cudnn=linked(rows, cell.platform),
+            needs=needed(rows, cell.platform),
         )
 
     def _no_common_code(self, choice: Choice, cell: Cell) -> Reason | None:
@@ -305,28 +326,6 @@ def _any_goes(companions: Iterable[Candidate], host: Candidate, cell: Cell) -> b
     """Whether a candidate of a companion goes with one of its framework in a cell, for any Python."""
     known, chosen = versions_of(host.choice), {host.choice.release.framework: host.choice}
     return any(row.goes_with((cell.platform, python), known, chosen) for row in companions for python in row.pythons & host.pythons)
-
-
-def _needed(rows: Sequence[Build], platform: Platform) -> dict[_Place, frozenset[tuple[Need, ...]]]:
-    """What each build needs, for each Python that they are for; no entry where one of the builds needs nothing."""
-    if not any(row.needs for row in rows):
-        return {}
-    found: dict[_Place, set[tuple[Need, ...]]] = {}
-    for row in rows:
-        for python in row.pythons:
-            found.setdefault((platform, python), set()).add(row.needs)
-    return {place: frozenset(needs) for place, needs in found.items() if () not in needs}
-
-
-def _linked(rows: Sequence[Build], platform: Platform) -> dict[_Place, frozenset[int]]:
-    """The cuDNN majors of builds, for each Python that they are for; no entry where one of the builds links none."""
-    if not any(row.cudnn for row in rows):
-        return {}
-    found: dict[_Place, set[int | None]] = {}
-    for row in rows:
-        for python in row.pythons:
-            found.setdefault((platform, python), set()).add(row.cudnn)
-    return {place: frozenset(major for major in majors if major) for place, majors in found.items() if None not in majors}
 
 
 def _not_in_index(choice: Choice, cell: Cell, available: frozenset[Version]) -> Obstacle:

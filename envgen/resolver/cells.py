@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import reduce
 from operator import and_
@@ -24,13 +24,15 @@ from envgen.matrix.constraints import (
 )
 from envgen.matrix.hardware import driver_os, has_code, latest_driver, no_code_text, runs_with
 from envgen.model.condition import Condition
-from envgen.model.facts import Bound, Build, Constraint, Matrix, Platform, Reason, Target, Variant, driver_text
+from envgen.model.facts import Bound, Build, Constraint, Matrix, Need, Platform, Reason, Target, Variant, driver_text
 from envgen.model.gpu import Gpu
 from envgen.model.project import Project
 from envgen.model.requested import provider_of
 from envgen.model.resolution import AppliedBound, Choice
 from envgen.resolver.dependencies import dependencies_of
 from envgen.resolver.specs import requested_versions
+
+Place = tuple[Platform, Version]  # a platform and a Python
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -189,6 +191,28 @@ def with_glibc(rows: tuple[Build, ...], cell: Cell) -> tuple[tuple[Build, ...], 
     if not newer or len(newer) < len(rows):
         return tuple(row for row in rows if row not in newer), None
     return rows, Reason(f"glibc {newer[0].glibc}, and the target promises {have}", newer[0].at)
+
+
+def needed(rows: Sequence[Build], platform: Platform) -> dict[Place, frozenset[tuple[Need, ...]]]:
+    """What each build needs, for each Python that they are for; no entry where one of the builds needs nothing."""
+    if not any(row.needs for row in rows):
+        return {}
+    found: dict[Place, set[tuple[Need, ...]]] = {}
+    for row in rows:
+        for python in row.pythons:
+            found.setdefault((platform, python), set()).add(row.needs)
+    return {place: frozenset(needs) for place, needs in found.items() if () not in needs}
+
+
+def linked(rows: Sequence[Build], platform: Platform) -> dict[Place, frozenset[int]]:
+    """The cuDNN majors of builds, for each Python that they are for; no entry where one of the builds links none."""
+    if not any(row.cudnn for row in rows):
+        return {}
+    found: dict[Place, set[int | None]] = {}
+    for row in rows:
+        for python in row.pythons:
+            found.setdefault((platform, python), set()).add(row.cudnn)
+    return {place: frozenset(major for major in majors if major) for place, majors in found.items() if None not in majors}
 
 
 def pythons_left(cell: Cell, known: Known, pythons: Iterable[Version]) -> frozenset[Version]:

@@ -82,7 +82,7 @@ def answer(
     searched = problem.searched if plain else _searched(problem, refused, older, counts)
     if searched.assignment is None:
         return None
-    return tuple(_resolution(searched, requested.name, searched.assignment) for requested in problem.project.targets)
+    return tuple(_resolution(problem, searched, requested.name, searched.assignment) for requested in problem.project.targets)
 
 
 def possible(problem: Problem) -> bool:
@@ -95,7 +95,7 @@ def possible(problem: Problem) -> bool:
             return False
     if [len(row.cells) for row in served.values()] == [1]:
         return True  # which was found when its only cell was served
-    return _searched_among(problem, candidates, served, frozenset()).assignment is not None
+    return _searched_among(candidates, served, frozenset()).assignment is not None
 
 
 def target_choices(
@@ -150,7 +150,6 @@ class _Served:
 class Searched:
     """A problem, searched: what each target keeps, and the best assignment, None where there is none."""
 
-    problem: Problem
     served: Mapping[str, _Served]
     assignment: Assignment | None
     obstacles: tuple[Obstacle, ...]
@@ -161,22 +160,22 @@ def _searched(
 ) -> Searched:
     candidates = Candidates(problem.matrix, problem.project, problem.availability, counts)
     served = {target.name: _served(candidates, target, platforms, older) for target, platforms in _targets(problem)}
-    return _searched_among(problem, candidates, served, refused)
+    return _searched_among(candidates, served, refused)
 
 
-def _searched_among(problem: Problem, candidates: Candidates, served: Mapping[str, _Served], refused: Refused) -> Searched:
+def _searched_among(candidates: Candidates, served: Mapping[str, _Served], refused: Refused) -> Searched:
     """A problem searched with all cells; where that has no answer, without the platforms that have only older builds."""
-    found = _searched_with(problem, candidates, served, refused)
+    found = _searched_with(candidates, served, refused)
     exact = {name: row.exact or row for name, row in served.items()}
-    return found if found.assignment or exact == served else _searched_with(problem, candidates, exact, refused)
+    return found if found.assignment or exact == served else _searched_with(candidates, exact, refused)
 
 
-def _searched_with(problem: Problem, candidates: Candidates, served: Mapping[str, _Served], refused: Refused) -> Searched:
+def _searched_with(candidates: Candidates, served: Mapping[str, _Served], refused: Refused) -> Searched:
     met = tuple(obstacle for row in served.values() for obstacle in row.obstacles)
     if not all(row.cells for row in served.values()):
-        return Searched(problem=problem, served=served, assignment=None, obstacles=met)
+        return Searched(served=served, assignment=None, obstacles=met)
     found = best(candidates, {name: row.cells for name, row in served.items()}, refused)
-    return Searched(problem=problem, served=served, assignment=found.assignment, obstacles=(*met, *found.obstacles))
+    return Searched(served=served, assignment=found.assignment, obstacles=(*met, *found.obstacles))
 
 
 def _targets(problem: Problem) -> Iterator[tuple[Target, tuple[Platform, ...]]]:
@@ -229,8 +228,11 @@ def _unserved(candidates: Candidates, cell: Cell) -> tuple[Reason | None, tuple[
     if reason:
         return reason, (Obstacle(reason=reason, target=cell.target.name, platform=cell.platform, release=None),)
     nothing = Reason("no choice serves it", cell.target.at)
-    if not candidates.told and candidates.lacks_any((cell,)):
-        return nothing, ()
+    if not candidates.told:
+        if candidates.lacks_any((cell,)):
+            return nothing, ()
+        if candidates.any_serves(cell.target):
+            return None, ()
     found = serve(candidates, (cell,))
     why = _why_unserved(candidates, (cell,), found.obstacles) if candidates.told and not found.assignment else nothing
     return None if found.assignment else why, found.obstacles
@@ -260,9 +262,9 @@ def _listed(values: Iterable[Version]) -> str:
 # --- the answer -----------------------------------------------------------------------------------------------------------
 
 
-def _resolution(searched: Searched, name: str, found: Assignment) -> Resolution:
-    matrix, project, served = searched.problem.matrix, searched.problem.project.for_target(name), searched.served[name]
-    target = next(target for target, _ in _targets(searched.problem) if target.name == name)
+def _resolution(problem: Problem, searched: Searched, name: str, found: Assignment) -> Resolution:
+    matrix, project, served = problem.matrix, problem.project.for_target(name), searched.served[name]
+    target = next(target for target, _ in _targets(problem) if target.name == name)
     choices = tuple(candidate.choice for candidate in found.combinations[name] if candidate)
     known = known_of_choices(choices, found.python)
     return Resolution(
@@ -272,7 +274,7 @@ def _resolution(searched: Searched, name: str, found: Assignment) -> Resolution:
         dropped=served.dropped,
         python=found.python,
         choices=choices,
-        pins=pins(matrix, searched.problem.project, target, served.cells, choices, found.python),
+        pins=pins(matrix, problem.project, target, served.cells, choices, found.python),
         dependencies=dependencies_of(matrix, project, target),
         left_out=left_out_of(matrix, project, target),
         excluded={cell.platform: matrix.toolkits[cuda].excludes for cell in served.cells if (cuda := cell.target.cuda)},
@@ -280,7 +282,7 @@ def _resolution(searched: Searched, name: str, found: Assignment) -> Resolution:
         cuda_specs=_cuda_specs(matrix, served.cells),
         code_specs=_code_specs(matrix, served.cells, choices),
         warnings=(
-            *_unaligned(searched, name, found),
+            *_unaligned(problem.project, searched, name, found),
             *dict.fromkeys(r for cell in served.cells for r in warnings(matrix, cell, known)),
         ),
         obstacles=tuple(sorted(searched.obstacles, key=lambda obstacle: obstacle.target != name)),
@@ -297,9 +299,9 @@ def _cuda_specs(matrix: Matrix, cells: tuple[Cell, ...]) -> dict[Platform, tuple
     return {platform: tuple(f"{name} {cuda}.*" for name in matrix.catalogue.cuda_pins) for platform, cuda in cudas.items()}
 
 
-def _unaligned(searched: Searched, name: str, found: Assignment) -> Iterator[Reason]:
+def _unaligned(project: Project, searched: Searched, name: str, found: Assignment) -> Iterator[Reason]:
     """The frameworks whose version a target does not share with the reference, although the targets should agree, and why."""
-    project, reference = searched.problem.project, next(iter(found.combinations))
+    reference = next(iter(found.combinations))
     for requested, own, shared in zip(project.frameworks, found.combinations[name], found.combinations[reference], strict=True):
         if not (project.align and own and shared):
             continue

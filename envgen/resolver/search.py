@@ -198,16 +198,15 @@ class _Search:
 
     def every(self, name: str) -> Iterator[Assignment]:
         """Every assignment of one target with this Python, the best first."""
-
-        def walk(depth: int, state: _State) -> Iterator[Combination]:
-            if depth == self.depth:
-                yield ()
-                return
-            for candidate, after in self._following(name, depth, state):
-                yield from ((candidate, *rest) for rest in walk(depth + 1, after))
-
         if self._possible(name):
-            yield from (self._assignment({name: row}, ()) for row in walk(0, self.start[name]))
+            yield from (self._assignment({name: row}, ()) for row in self._every_from(0, name, self.start[name]))
+
+    def _every_from(self, depth: int, name: str, state: _State) -> Iterator[Combination]:
+        if depth == self.depth:
+            yield ()
+            return
+        for candidate, after in self._following(name, depth, state):
+            yield from ((candidate, *rest) for rest in self._every_from(depth + 1, name, after))
 
     def _possible(self, name: str) -> bool:
         """Whether a target can have this Python at all, before any framework."""
@@ -238,18 +237,19 @@ class _Search:
 
     def _newest(self, name: str, state: _State, bound: Sequence[tuple[Version | None, bool]] = ()) -> Combination:
         """The newest combination of one target; `bound` says for each framework which version it has or (diverging) has not."""
+        return self._newest_from(0, name, state, bound) or ()
 
-        def walk(depth: int, state: _State) -> Combination | None:
-            if depth == self.depth:
-                return ()
-            for candidate, after in self._following(name, depth, state):
-                if not bound or _agrees(candidate, bound[depth][0]) != bound[depth][1]:
-                    rest = walk(depth + 1, after)
-                    if rest is not None:
-                        return (candidate, *rest)
-            return None
-
-        return walk(0, state) or ()
+    def _newest_from(
+        self, depth: int, name: str, state: _State, bound: Sequence[tuple[Version | None, bool]]
+    ) -> Combination | None:
+        """The newest combination of the frameworks from one on."""
+        if depth == self.depth:
+            return ()
+        for candidate, after in self._following(name, depth, state):
+            fits = not bound or _agrees(candidate, bound[depth][0]) != bound[depth][1]
+            if fits and (rest := self._newest_from(depth + 1, name, after, bound)) is not None:
+                return (candidate, *rest)
+        return None
 
     def _assignment(self, combinations: Mapping[str, Combination], divergences: tuple[int, ...]) -> Assignment:
         chosen = [(name, combinations[name][depth]) for depth in range(self.depth) for name in self.targets]

@@ -6,14 +6,10 @@ import shutil
 from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from envgen.matrix.files import matrix_texts
 from envgen.model.facts import Matrix
 from envgen.model.layout import Layout
-
-if TYPE_CHECKING:
-    from envgen.yamlfile.document import Document
 
 
 class OtherFacts(Layout):
@@ -43,7 +39,7 @@ class OtherFacts(Layout):
 
 
 class Facts:
-    """The facts of a layout, as they are and with one file changed: the other files are parsed once."""
+    """The facts of a layout, as they are and with one file changed: the others are read from the disk once, and parsed once."""
 
     def __init__(self, layout: Layout, matrix: Matrix) -> None:
         self._layout = layout
@@ -59,12 +55,11 @@ class Facts:
             return self._with_template(name, text, folder), self._matrix
         if "/" in name or not name.endswith(".yaml"):
             return self._layout, self._matrix
-        from envgen.matrix.load import matrix_of
-        from envgen.yamlfile.document import parse
+        from envgen.matrix.load import matrix_of_texts
 
-        others = {other: document for other, document in self._documents.items() if other != name}
-        changed = {} if text is None else {name: parse(text, f"{self._shown}/{name}")}
-        return self._layout, matrix_of(dict(sorted({**others, **changed}.items())), self._shown)
+        others = {other: known for other, known in self._texts.items() if other != name}
+        changed = {} if text is None else {name: text}
+        return self._layout, matrix_of_texts(dict(sorted({**others, **changed}.items())), self._shown)
 
     def _with_template(self, name: str, text: str | None, folder: Path) -> Layout:
         found = OtherFacts.of(self._layout, folder)
@@ -79,11 +74,8 @@ class Facts:
         return found
 
     @cached_property
-    def _documents(self) -> Mapping[str, Document]:
-        from envgen.yamlfile.document import parse
-
-        texts = matrix_texts(self._layout.matrices, self._shown)
-        return {name: parse(text, f"{self._shown}/{name}") for name, text in texts.items()}
+    def _texts(self) -> Mapping[str, str]:
+        return matrix_texts(self._layout.matrices, self._shown)
 
     @property
     def _shown(self) -> str:

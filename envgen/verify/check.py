@@ -6,7 +6,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from functools import cache
+from dataclasses import replace
+from functools import cache, partial
 
 from packaging.version import Version
 
@@ -45,20 +46,19 @@ def cases(lock: Lock, claims: Mapping[Platform, Claim], matrix: Matrix) -> tuple
     by_platform: dict[Platform, list[LockedPackage]] = {}
     for package in lock.packages:
         by_platform.setdefault(package.platform, []).append(package)
-    found: list[Case] = []
-    elsewhere = cache(lambda: _on_cuda(found))
-    found += [
+    found = [
         Case(
             lock=lock,
             platform=platform,
             claim=claims.get(platform) or inferred(matrix.catalogue, packages, complete=lock.complete),
             matrix=matrix,
             packages=tuple(packages),
-            elsewhere=elsewhere,
+            elsewhere=dict,
         )
         for platform, packages in by_platform.items()
     ]
-    return tuple(found)
+    elsewhere = cache(partial(_on_cuda, found))
+    return tuple(replace(case, elsewhere=elsewhere) for case in found)  # new ones: no circle keeps them in memory
 
 
 def _on_cuda(found: Iterable[Case]) -> dict[str, Platform]:

@@ -82,6 +82,7 @@ CLOSE = {
     "migrate/": ("unit/test_migrate_told.py",),
     "yamlfile/": ("unit/test_yaml_texts.py", "unit/test_document.py", "unit/test_edit.py"),
     "diff/": ("unit/test_diff_told.py", "unit/test_diff.py"),
+    "diff/sources": ("system/test_diff_sources.py",),
     "export/": ("unit/test_export_told.py",),
     "lock/smallest": ("unit/test_smallest.py",),
     "lock/needs": ("unit/test_needs.py",),
@@ -89,6 +90,10 @@ CLOSE = {
     "lock/render": ("unit/test_render.py",),
     "lock/align": ("unit/test_align_told.py", "system/test_align.py"),
     "lock/choose": ("unit/test_choose.py",),
+    "lock/moved": ("unit/test_moved_told.py",),
+    "lock/stages": ("unit/test_moved_told.py",),
+    "lock/decide": ("unit/test_moved_told.py",),
+    "lock/not_kept": ("unit/test_moved_told.py",),
     "lock/lock_text": ("system/test_lock_text.py",),
     "lock/condalock": ("system/test_lock_text.py",),
     "lock/one_writer": ("unit/test_one_writer.py",),
@@ -221,19 +226,11 @@ def in_forks() -> None:
 
 def _serve(requests: socket.socket, forks: Any) -> NoReturn:
     """As `forks.serve`, in a process that has its imports done already."""
-    signal.signal(signal.SIGCHLD, forks._reap)
     sys.meta_path[:] = [
         row for row in sys.meta_path if not isinstance(row, AssertionRewritingHook)
     ]  # `runpy` cannot run its modules
-    while True:
-        request, fds, _, _ = socket.recv_fds(requests, 1 << 20, 3)
-        if not request:
-            os._exit(0)
-        if os.fork() == 0:
-            requests.close()
-            forks._answer(*json.loads(request), *fds)
-        for fd in fds:
-            os.close(fd)
+    forks.answer(requests)
+    os._exit(0)
 
 
 # --- which test calls which function --------------------------------------------------------------------------------------

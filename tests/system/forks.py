@@ -149,6 +149,11 @@ def serve(requests: socket.socket) -> None:
         with suppress(ImportError):
             importlib.import_module(name)
     gc.freeze()
+    answer(requests)
+
+
+def answer(requests: socket.socket) -> None:
+    """Fork for each request until nobody can ask any more."""
     running: dict[int, tuple[int, int]] = {}  # the descriptor of a process -> its number, and where to tell how it ends
     while True:
         for ready in select.select([requests.fileno(), *running], [], [])[0]:

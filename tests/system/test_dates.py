@@ -199,7 +199,7 @@ MISTAKES = {
     '{packages: {lib: "2025-13-01"}}': "6:28: exclude-newer.packages.lib: not a date",
     "{packages: {lib >=2: 2025-06-01}}": "6:28: exclude-newer.packages.lib >=2: not the name of a package",
     "{package: {lib: 2025-06-01}}": "6:17: exclude-newer.package: unknown key\n\nhint: did you mean `packages`?",
-    "{packages: {lib: none, LIB: 2025-06-01}}": "6:39: `lib` has a date already",
+    "{packages: {lib: none, LIB: 2025-06-01}}": "6:39: `LIB` has a date already",
     "{packages: {libb: 2025-06-01}}": "6:28: no channel of ours, conda-forge has a package `libb`\n\nhint: did you mean `lib`?",
     "[2025-06-01]": "6:1: exclude-newer: not a date",
 }

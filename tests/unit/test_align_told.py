@@ -16,7 +16,7 @@ from envgen.lock.locked_cells import LockedCell
 from envgen.model.alignment import Differing
 from envgen.model.catalogue import Numeric
 from envgen.model.facts import Platform
-from envgen.model.packages import SolveRequest
+from envgen.model.packages import Solution, SolveRequest
 
 ROWS = [
     *(Row("shared", version) for version in ("1.0", "2.0", "3.0")),
@@ -156,3 +156,15 @@ def test_a_cell_that_agrees_already_is_not_solved_again(index: MadeUpIndex) -> N
             [cell("a", "x", "y"), cell("b", "on-mkl"), cell("c", "blas * *mkl", "x")]
         )
     assert (len(solver._found), offered.call_count) == (3, 0)
+
+
+@pytest.mark.parametrize(
+    ("locked", "version", "reason"),
+    [({}, "9.0", "no shared 9.0 for linux-64"), ({"shared": "3.0 0"}, "2.0", LOCKED), ({"shared": "3.0 0"}, "9.0", LOCKED)],
+)
+def test_what_a_cell_cannot_have_is_not_asked(locked: Mapping[str, str], version: str, reason: str, index: MadeUpIndex) -> None:
+    solver, asked = Solver(index, 1), cell("cpu", "brings", locked=locked)
+    first = solver.answer(asked.request)
+    assert isinstance(first, Solution)
+    found = CellAligner(solver).aligned(asked, first, {"shared": frozenset({version}), "brings": frozenset({"1.0"})})
+    assert (found.solution, dict(found.reasons), len(solver._found)) == (first, {"shared": reason}, 1)

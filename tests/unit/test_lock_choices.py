@@ -222,6 +222,26 @@ def test_a_new_target_takes_what_the_locked_one_has(site: Site) -> None:
     assert locks(site, NEW, text("old", "[cpu, cu126]"), targets=("cpu",)) == {"cpu": found["cpu"]}
 
 
+@pytest.mark.parametrize(
+    ("project", "asked", "stays"),
+    [
+        (text("old"), {}, True),
+        (text("lib, old"), {}, True),
+        (text("old", "[cpu, cu126]"), {}, True),
+        (text("old"), OFFLINE, True),
+        (text("lib"), {}, False),
+        (text("lib"), OFFLINE, False),
+        (f"# a comment above\n{text('old')}", {}, False),
+        (text("lib").replace("[lib]", "[\n  old]"), {}, False),
+    ],
+)
+def test_a_reason_that_cites_a_line_of_the_project_goes_with_it(project: str, asked: Any, stays: bool, site: Site) -> None:
+    """The version stays as it is locked; nothing is said of it that is not so any more."""
+    locks(site, NEW, text("old, lib"))
+    found = locks(site, NEW, project, **asked)["cpu"]
+    assert (found.alpha, found.why) == ("2.0.0", {"alpha": NEEDS} if stays else {})
+
+
 def test_a_reason_stays_with_what_is_held_and_with_the_recorded_index(site: Site) -> None:
     assert locks(site, NEW, text("old, lib"))["cpu"].why == {"alpha": NEEDS}
     assert locks(site, NEW, text("old"))["cpu"].why == {"alpha": NEEDS}
@@ -247,7 +267,9 @@ def test_a_target_that_is_left_open_is_the_newest_that_solves_and_says_why(site:
     stays = Is("relocked", "3.11", "2.0.0", notes=(INSTEAD,), why={"target": INSTEAD})
     assert locks(site, NEW, text("on118, lib", "[gpu]")) == {"cu118": stays}
     assert locks(site, NEW, text("on118", "[gpu]"), **OFFLINE) == {"cu118": stays}
-    assert locks(site, NEW, text("lib", "[cu118]")) == {"cu118": Is("relocked", "3.11", "2.0.0")}  # it is named now
+    last = locks(site, NEW, text("on118", "[gpu]"))
+    assert {name: (row.state, row.why) for name, row in last.items()} == {"cu118": ("unchanged", {"target": INSTEAD})}
+    assert locks(site, NEW, text("on118, lib", "[cu118]")) == {"cu118": Is("relocked", "3.11", "2.0.0")}  # it is named now
     lacks = "target cu118, not cu126: the index holds no CUDA 12.6 build of alpha 2.1.0 for linux-64 that this project can use"
     found = locks(site, [*BASE, *builds("alpha", "2.0.0", 11, flavours=["cuda118"])], text("", "[gpu]"), update=True)
     assert found == {"cu118": Is("relocked", "3.11", "2.0.0", notes=(lacks,), why={"target": lacks})}

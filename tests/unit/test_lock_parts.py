@@ -27,6 +27,7 @@ from envgen.lock.find_records import found_again
 from envgen.lock.inputs import pip_digest
 from envgen.lock.keep_records import add_records, compared, named_by_none, tidy_records
 from envgen.lock.kept import Kept
+from envgen.lock.lock_text import wheel_needs
 from envgen.lock.locked_cells import LockedCell, LockedCells
 from envgen.lock.pip_pins import old_wheels, wheels_of
 from envgen.lock.plan import resolved_for_other
@@ -570,6 +571,11 @@ def test_a_lock_has_the_digest_of_what_its_pip_packages_were_resolved_for_and_th
     cells = LockedCells(Layout(tmp_path), "p", ["cpu"]).cells
     assert {name[1]: [row.name for row in cell.wheels] for name, cell in cells.items()} == {"linux-64": ["w", "x"], "win-64": []}
     assert cells["cpu", "linux-64"].names == {"pip", "python", "w", "x"}
+
+
+def test_a_lock_has_what_a_pip_package_needs_by_name_with_any_version_where_none_is_said() -> None:
+    package = replace(wheel("w"), depends=("numpy", "b >=1,<2", "A.b <3"))
+    assert list(wheel_needs(package).items()) == [("A.b", "<3"), ("b", ">=1,<2"), ("numpy", "*")]
 
 
 # --- conda-lock -----------------------------------------------------------------------------------------------------------

@@ -481,7 +481,7 @@ def test_what_stays_must_compute_with_the_same_as_the_project_says_now(site: Sit
 
 
 def test_a_run_with_nothing_to_write_waits_for_nobody(site: Site) -> None:
-    site.project(PROJECT.format(own="tool"))
+    site.project(PROJECT.format(own="tool") + "# another text than any other project has, so that nothing is remembered of it\n")
     run(site)
     other = FileLock(site.layout.writer)
     other.acquire()

@@ -12,6 +12,7 @@ from conftest import REPO, some
 from mutants import run
 from mutants.equivalent import same
 from mutants.mutate import code_of, codes, mutants, sample, telling
+from system import forks
 
 TEXT = '''"""A module."""
 
@@ -162,3 +163,20 @@ def test_the_calls_of_tests_are_asked_for_again_where_the_tests_or_the_functions
     assert not run.is_known(kept, "2", names)
     assert not run.is_known(kept, "1", run.function_names([("a.py", "f", 1), ("b.py", "f", 1)]))
     assert not run.is_known({}, "1", names)
+
+
+def test_the_command_line_runs_in_forks_of_the_process_that_was_changed(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(forks, "_server", forks._server)  # is put back
+    with capfd.disabled():  # as `make mutants` runs pytest
+        run.in_forks()
+    environment = {"HOME": str(tmp_path), "ENVGEN_CACHE": str(tmp_path / "cache")}
+    try:
+        done = forks.run(["--version"], REPO, environment, 60)
+        pair = [forks.begin(["--nonsense"], REPO, environment) for _ in range(2)]
+        assert [one.end(60).returncode for one in pair] == [2, 2]
+    finally:
+        forks._server(None, ()).close()
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith("envgen, version ")
