@@ -18,7 +18,7 @@ from rattler import RepoDataRecord, Subdir
 from unit.test_ceps import Record, record, repodata
 
 from envgen.channels import alternatives, kept, query
-from envgen.channels import index as index_module
+from envgen.channels import live as live_module
 from envgen.channels.alternatives import AlternativeSpecs
 from envgen.channels.certain import Refusals
 from envgen.channels.channel import ChannelLocation, locate
@@ -275,7 +275,7 @@ def layout(tmp_path: Path, folder: Path) -> Layout:
 @pytest.mark.parametrize("hint", ["", "set a proxy"])
 def test_which_index_is_opened(layout: Layout, folder: Path, monkeypatch: pytest.MonkeyPatch, hint: str) -> None:
     said: list[str] = []
-    monkeypatch.setattr(index_module, "LiveIndex", Live)
+    monkeypatch.setattr(live_module, "LiveIndex", Live)
     monkeypatch.setattr(Live, "asked", asked := [])
 
     def opened(**wanted: Any) -> tuple[Any, str]:
