@@ -135,14 +135,6 @@ def offered_versions(index: Index, request: SolveRequest, name: str, python: str
     return frozenset(str(row.version) for row in _offered(index, request, name, python))
 
 
-def url_of_version(index: Index, request: SolveRequest, name: str, versions: frozenset[str], python: str) -> str:
-    """The URL of the newest build of some versions of a package for a platform and a Python; "" where there is none."""
-    rows = [row for row in _offered(index, request, name, python) if str(row.version) in versions]
-    row = max(rows, key=lambda row: (row.version, row.build_number, row.file_name), default=None)
-    place = next((place for place in map(locate, request.channels) if row and row.channel == place.url), None)
-    return f"{place.canonical}/{row.subdir}/{row.file_name}" if place and row else ""
-
-
 def _offered(index: Index, request: SolveRequest, name: str, python: str) -> list[RepoDataRecord]:
     minor = Version(".".join(python.split(".")[:2])) if python and name != "python" else None
     own = [

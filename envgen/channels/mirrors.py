@@ -68,7 +68,7 @@ def fetch_places(channel: ChannelLocation) -> FetchPlaces:
 def mirror_of_all() -> str:
     """The URL of the mirror that `ENVGEN_MIRROR` names, "" without one. Raises BadInput if it is not an http(s) URL."""
     text = os.environ.get(ALL, "").rstrip("/")
-    if text and not text.startswith(("http://", "https://")):
+    if text and not text.lower().startswith(("http://", "https://")):
         hint = "give a URL; `python -m http.server --directory FOLDER` serves a folder"
         raise BadInput(f"{ALL} is not a URL: {redacted(text)}", hint=hint)
     try:

@@ -56,9 +56,10 @@ def recorded_files(records: Records, empty: Iterable[str] = ()) -> dict[str, str
 
 def key_of(url: str) -> str:
     """The key of a package in the index: `conda-forge/linux-64/numpy-2.2.6-py312h72c5963_0.conda`. Raises BadInput."""
-    base, subdir, file = url.rsplit("/", 2) if url.count("/") > 2 else ("", "", "")
-    if not (base and subdir and file):
+    parts = url.rsplit("/", 2)
+    if url.count("/") < 4 or "" in parts:
         raise BadInput(f"not the URL of a conda package: {redacted(url)}", hint="run `envgen lock --update`")
+    base, subdir, file = parts
     return f"{locate(base).folder}/{subdir}/{file}"
 
 

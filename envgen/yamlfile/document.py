@@ -33,7 +33,7 @@ class Document:
 
     def at(self, *path: str | int) -> Address:
         """Where `path` is written; for a key that does not exist, where its nearest parent is."""
-        while path and path not in self.marks:
+        while path not in self.marks:
             path = path[:-1]
         return Address(self.file, *self.marks[path])
 

@@ -102,6 +102,9 @@ def test_a_spelling_does_not_change_again(url: str) -> None:
         ("http://$USER:${WORD}@H:80/a/../c", "http://$USER:${WORD}@h/c"),
         ("https://H/t/$TOKEN/c", "https://h/t/$TOKEN/c"),
         ("https://h/${A}b/$C", "https://h/${A}b/$C"),
+        ("https://$HOST/./c", "https://$HOST/c"),
+        ("teamX/", "teamX"),
+        ("https://h/./teamX/", "https://h/teamX"),
     ],
 )
 def test_names_and_variables_stay(text: str, spelled: str) -> None:

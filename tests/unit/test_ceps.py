@@ -233,12 +233,17 @@ def told(*channels: str, base: str = "", overrides: str = "") -> list[str]:
 
 @pytest.mark.parametrize(
     ("channel", "reference", "url"),
-    [("bioconda", "../conda-forge", f"{HOST}/conda-forge"), ("conda-forge/label/rc", "../..", f"{HOST}/conda-forge")],
+    [
+        ("bioconda", "../conda-forge/", f"{HOST}/conda-forge"),
+        ("a", "../teamX", f"{HOST}/teamX"),
+        ("conda-forge/label/rc", "../..", f"{HOST}/conda-forge"),
+    ],
 )
 def test_42_a_reference_is_read_from_the_url_of_the_channel(channel: str, reference: str, url: str) -> None:
     (base,), (overrides,) = told(channel, base=reference), told(channel, overrides=reference)
     assert base.startswith(f"channel {HOST}/{channel} declares {url} as its base: ")
     assert base.endswith(f"list it before {HOST}/{channel} in channels:")
+    assert f" declares {url} as what it overrides: " in overrides
     assert overrides.endswith(f"list it after {HOST}/{channel} in channels:")
 
 

@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Any
+from pathlib import Path
+from typing import Annotated, Any
 
 import pytest
+from pydantic import Field
+from unit.small import refused
 
 from envgen.model.errors import BadInput
-from envgen.yamlfile.document import parse
+from envgen.yamlfile import document as document_module
+from envgen.yamlfile import text as text_module
+from envgen.yamlfile.document import parse, parsed
 from envgen.yamlfile.edit import Edit, flow, spliced
+from envgen.yamlfile.nodes import compose, walk
 from envgen.yamlfile.rows import file_rows
+from envgen.yamlfile.schema import FileModel, RangeText, Text, VersionText, VirtualName, VirtualText, checked, problems
+from envgen.yamlfile.text import source, text_of
 
 FACTS = """\
 # A file.
@@ -218,3 +226,143 @@ def test_plain_tags_are_read_as_what_they_are() -> None:
         "c": {"d": "e"},
         "f": {},
     }
+
+
+# --- values that do not fit -------------------------------------------------------------------------------------------------
+
+
+class Row(FileModel):
+    """A row with a value of each kind."""
+
+    name: Text
+    some: Annotated[tuple[Text, ...], Field(strict=False, min_length=1, max_length=2)] = ("x",)
+    more: Annotated[tuple[Text, ...], Field(strict=False, min_length=2, max_length=2)] = ("x", "y")
+    single: Annotated[tuple[Text, ...], Field(strict=False, max_length=1)] = ()
+    version: VersionText | None = None
+    range: RangeText | None = None
+    virtual: VirtualName = "__x"
+    promised: VirtualText = "1"
+    count: Annotated[int, Field(ge=1)] = 1
+
+
+class File(FileModel):
+    """A file of rows."""
+
+    rows: Annotated[tuple[Row, ...], Field(strict=False)]
+    either: Text | dict[str, Text] = "x"
+
+
+HELP = "see `envgen help matrices`"
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("rows: [{name: 3.10}]", ['1:9: rows[0].name: expected a string, got the number 3.1 | put it in quotes: "3.10"']),
+        ("rows: [{name: true}]", [f"1:9: rows[0].name: expected a string | {HELP}"]),
+        ("rows: [{name: [a]}]", [f"1:9: rows[0].name: expected a string | {HELP}"]),
+        ("rows: [{}]", ["1:8: rows[0].name is missing | add it"]),
+        ("{}", ["1:1: rows is missing | add it"]),
+        ("- a", [f"1:1: the file: expected a mapping (`key: value`) | {HELP}"]),
+        ("rows: 3", [f"1:1: rows: expected a valid tuple | {HELP}"]),
+        ("rows: [{name: a, some: []}]", ["1:18: rows[0].some: expected at least 1 item, not 0 | add an item"]),
+        ("rows: [{name: a, some: [a, b, c]}]", ["1:18: rows[0].some: expected at most 2 items, not 3 | remove one"]),
+        ("rows: [{name: a, more: [a]}]", ["1:18: rows[0].more: expected at least 2 items, not 1 | add an item"]),
+        ("rows: [{name: a, single: [a, b]}]", ["1:18: rows[0].single: expected at most 1 item, not 2 | remove one"]),
+        ("rows: [{name: a, nmae: b}]", ["1:18: rows[0].nmae: unknown key | did you mean `name`?"]),
+        (
+            "extends: x\nrows: []",
+            [
+                "1:1: extends: unknown key | includes are not supported: every file in matrices/ is read; write the values in this file"
+            ],
+        ),
+        ("rows: [{name: a, version: x}]", ['1:18: rows[0].version: not a version | for example "2.7.1"']),
+        (
+            "rows: [{name: a, range: '>='}]",
+            ['1:18: rows[0].range: \'>=\' is not a version range | for example ">=2.5,<3" or "2.7.*"'],
+        ),
+        (
+            "rows: [{name: a, virtual: x}]",
+            ['1:18: rows[0].virtual: not the name of a virtual package | for example __glibc: "2.35"'],
+        ),
+        (
+            "rows: [{name: a, promised: x y z}]",
+            ['1:18: rows[0].promised: expected a version, or a version and a build string | for example "2.35" or "1 x86_64_v3"'],
+        ),
+        ("rows: [{name: a, count: 0}]", [f"1:18: rows[0].count: expected greater than or equal to 1 | {HELP}"]),
+        (
+            "either: 3\nrows: [{count: 0}]",
+            [
+                '1:1: either: expected a string, got the number 3 | put it in quotes: "3"',
+                "2:8: rows[0].name is missing | add it",
+                f"2:9: rows[0].count: expected greater than or equal to 1 | {HELP}",
+            ],
+        ),
+        (
+            "rows: []\neither: {a: [b]}",
+            [f"2:1: either: expected a string | {HELP}", f"2:10: either.a: expected a string | {HELP}"],
+        ),
+        ("rows: [{name: a}]", []),
+    ],
+)
+def test_each_value_that_does_not_fit_is_told_and_the_first_is_raised(text: str, found: list[str]) -> None:
+    document = parse(text, "matrices/x.yaml")
+    assert [f"{one}".replace("\n\nhint: ", " | ") for one in problems(document, File)] == [
+        f"matrices/x.yaml:{row}" for row in found
+    ]
+    error = refused(lambda: checked(document, File))
+    assert str(error).replace("\n\nhint: ", " | ") == (f"matrices/x.yaml:{found[0]}" if found else "None")
+
+
+def test_a_place_is_that_of_the_nearest_parent() -> None:
+    document = parse("a: {b: 1}\nc: [2]\n", "x.yaml")
+    assert [str(document.at(*path)) for path in ((), ("a", "b"), ("a", "z", "y"), ("z",), ("c", 0), ("c", 1))] == [
+        f"x.yaml:{place}" for place in ("1:1", "1:5", "1:1", "1:1", "2:5", "2:1")
+    ]
+    assert document.written(("a", "b")) == "1"
+    assert parse("", "x.yaml").written(()) == ""
+    assert parse("", "x.yaml").data == {}
+    assert parsed("a: 1\n", "x.yaml").data == {"a": 1}
+
+
+def test_aliases_may_not_make_too_many_values(monkeypatch: pytest.MonkeyPatch) -> None:
+    text = "a: &a [{}]\nb: [*a, *a]\n".format(", ".join("x" * 600))
+    count = len(list(walk(compose(text, "x.yaml", aliases=True))))
+    assert count > 1_800
+    monkeypatch.setattr(document_module, "_MOST", count)
+    assert len(parse(text, "x.yaml", aliases=True).data["b"]) == 2
+    monkeypatch.setattr(document_module, "_MOST", count - 1)
+    error = refused(lambda: parse(text, "x.yaml", aliases=True))
+    assert str(error) == f"x.yaml:1:1: its aliases make more than {count - 1:,} values\n\nhint: is this the right file?"
+
+
+def test_a_file_that_cannot_be_read_says_why(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "x.yaml"
+
+    def error() -> str:
+        with pytest.raises(BadInput) as raised:
+            source(path, "x.yaml")
+        return str(raised.value)
+
+    assert error() == "x.yaml: there is no such file\n\nhint: `envgen init` writes one"
+    path.mkdir()
+    assert error() == "x.yaml: cannot be read: it is not a file\n\nhint: move it away; a file belongs here"
+    folder = refused(lambda: text_of(path, "x.yaml", "write one"))
+    assert str(folder) == "x.yaml: cannot be read: it is a folder\n\nhint: it must be a readable text file"
+    path.rmdir()
+    path.write_bytes("a: ü\nbü".encode() + b"\xff")
+    assert (
+        error()
+        == "x.yaml:2:3: not UTF-8 text: byte 0xff, invalid start byte\n\nhint: save it as UTF-8; some editors write UTF-16 or Latin-1"
+    )
+    monkeypatch.setattr(text_module, "_LARGEST", 1_500_000)
+    path.write_bytes(b"a" * 1_500_000)
+    assert len(source(path, "x.yaml")) == 1_500_000
+    path.write_bytes(b"a" * 1_500_001)
+    assert (
+        error()
+        == "x.yaml:1:1: 1.5 MB is too large: at most 2 MB is read\n\nhint: a file here holds one row for each fact; is this the right file?"
+    )
+    path.write_bytes(b"a\r\nb")
+    assert source(path, "x.yaml") == "a\nb"
+    assert text_of(path, "x.yaml", "", exact=True) == "a\r\nb"
