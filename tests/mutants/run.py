@@ -50,7 +50,7 @@ CORE = (
     *("install/condition", "install/judge", "install/platform_lock", "install/messages", "install/plan", "install/transaction"),
     *("probe/rules_answer", "probe/rules_no_answer", "probe/rules_no_gpu", "pip", "migrate", "export"),
     *("project", "yamlfile", "machine", "diff"),
-    *("channels/index", "channels/query", "channels/counted", "channels/kept", "channels/certain", "channels/alternatives"),
+    *("channels/query", "channels/counted", "channels/kept", "channels/certain", "channels/alternatives"),
     *("channels/solve", "channels/recorded", "channels/canonical", "channels/channel", "channels/relations", "channels/versions"),
     *(
         "channels/mirrors",

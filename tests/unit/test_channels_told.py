@@ -19,6 +19,7 @@ from unit.test_ceps import Record, record, repodata
 
 from envgen.channels import alternatives, kept, query
 from envgen.channels import live as live_module
+from envgen.channels import mirrors as mirrors_module
 from envgen.channels.alternatives import AlternativeSpecs
 from envgen.channels.certain import Refusals
 from envgen.channels.channel import ChannelLocation, locate
@@ -276,6 +277,7 @@ def layout(tmp_path: Path, folder: Path) -> Layout:
 def test_which_index_is_opened(layout: Layout, folder: Path, monkeypatch: pytest.MonkeyPatch, hint: str) -> None:
     said: list[str] = []
     monkeypatch.setattr(live_module, "LiveIndex", Live)
+    monkeypatch.setattr(mirrors_module, "notes", lambda places: [f"{place.text} is elsewhere" for place in places[1:]])
     monkeypatch.setattr(Live, "asked", asked := [])
 
     def opened(**wanted: Any) -> tuple[Any, str]:
@@ -293,6 +295,7 @@ def test_which_index_is_opened(layout: Layout, folder: Path, monkeypatch: pytest
     found, warning = opened()
     assert (type(found), warning) == (Live, "")
     assert asked == [["c", "v"], ("python", "c", "linux-64"), ("python", "v", "linux-64")]
+    assert said.pop(0) == "v is elsewhere"
     assert said == ["channel c declares base as its base: if you want packages from there, list it before c in channels:"]
     monkeypatch.setattr(Live, "error", Unreachable("h is silent\nfor long", hint=hint))
     found, warning = opened()
