@@ -167,6 +167,13 @@ def requests_apart(root: Path, index: Path) -> str:
         return executor.submit(requests_of, root, index).result()
 
 
+def every_cell(scratch: Path, root: Path, index: Path) -> Sample:
+    """Solve every cell of a repository once with rattler alone."""
+    job = scratch / "every-cell.json"
+    job.write_text(requests_apart(root, index), encoding="utf-8")
+    return once([sys.executable, str(REPO / "benchmarks" / "only_rattler.py"), str(job)], REPO, dict(os.environ))
+
+
 def plain_files(index: Path, *platforms: str) -> dict[str, Path]:
     """The repodata of conda-forge for some platforms and noarch."""
     return {subdir: plain_file(index / "conda-forge" / subdir) for subdir in ("noarch", *platforms)}
@@ -410,7 +417,7 @@ def parts(index: Path, scratch: Path) -> Mapping[str, Callable[[], list[Row]]]:
         "choose": lambda: choose_rows(workspace(scratch / "choose"), index),
         "many": lambda: [
             *records_rows(),
-            *scale_rows(lambda words: once([python, "-m", "envgen", *words], REPO, offline), scratch, 200),
+            *scale_rows(lambda words: once([python, "-m", "envgen", *words], REPO, offline), partial(every_cell, scratch), scratch, 200),
         ],
         "review": lambda: review_rows(scratch / "review", 45),
         "verify": lambda: [*verify_rows(), *foreign_rows(scratch)],
