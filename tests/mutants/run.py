@@ -50,7 +50,7 @@ CORE = (
     *("install/condition", "install/judge", "install/platform_lock", "install/messages", "install/plan", "install/transaction"),
     *("probe/rules_answer", "probe/rules_no_answer", "probe/rules_no_gpu", "pip", "migrate", "export"),
     *("project", "yamlfile", "machine", "diff"),
-    *("channels/query", "channels/counted", "channels/kept", "channels/certain", "channels/alternatives"),
+    *("channels/index", "channels/query", "channels/counted", "channels/kept", "channels/certain", "channels/alternatives"),
     *("channels/solve", "channels/recorded", "channels/canonical", "channels/channel", "channels/relations", "channels/versions"),
     *(
         "channels/mirrors",
@@ -67,6 +67,8 @@ CLOSE = {
         *("unit/test_channels_told.py", "unit/test_mirrors_told.py", "unit/test_canonical.py", "unit/test_ceps.py"),
         *("unit/test_recorded.py", "unit/test_waiting.py"),
     ),
+    "channels/index": ("system/test_folder_index.py",),
+    "channels/cache": ("system/test_folder_index.py",),
     "model/": ("unit/test_model_told.py",),
     "project/": ("unit/test_project_told.py", "unit/test_edit.py"),
     "project/cached": ("unit/test_project_cached.py",),

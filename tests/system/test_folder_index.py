@@ -64,3 +64,20 @@ def test_two_threads_unpack_one_file(tmp_path: Path, monkeypatch: pytest.MonkeyP
         first, second = executor.map(unpacked, [packed, packed])
     assert first == second
     assert [path.read_text(encoding="utf-8") for path in first.parent.iterdir()] == ["{}"]
+
+
+def test_a_copy_that_was_cut_short_may_be_removed_by_another_thread_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ENVGEN_CACHE", str(tmp_path / "cache"))
+    packed = tmp_path / "repodata.json.zst"
+    packed.write_bytes(zstandard.compress(b"{}"))
+    copy = cache.unpacked(packed)
+    copy.write_bytes(b"{")
+    remove = Path.unlink
+
+    def second(path: Path, missing_ok: bool = False) -> None:
+        if path == copy:
+            remove(path, missing_ok=True)  # by the other thread
+        remove(path, missing_ok=missing_ok)
+
+    monkeypatch.setattr(Path, "unlink", second)
+    assert cache.unpacked(packed).read_bytes() == b"{}"
