@@ -47,6 +47,7 @@ def test_a_conflict_that_wheels_would_end_ends_with_the_line_to_write(real: Matr
     assert [row["text"] for row in json.loads(conflict_json(found))["besides"]] == [said]
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     "rest",
     [

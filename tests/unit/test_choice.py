@@ -126,6 +126,7 @@ def test_a_newer_python_is_stopped_by_the_builds_that_lack_it(explain: Explain) 
     assert why == ["the CPU builds of tensorflow are for python 3.6-3.12"]
 
 
+@pytest.mark.thorough
 def test_a_framework_that_binds_another_is_named_with_its_source(explain: Explain) -> None:
     found = explain(REAL_PROJECTS["both"])
     better, why = stopped(found["cu126"], "pytorch")

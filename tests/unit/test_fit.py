@@ -336,6 +336,7 @@ def made(driver: Version | None, capabilities: list[str]) -> Machine:
     return Machine(driver=driver, gpus=tuple(Gpu(name=f"GPU {number}", capability=Version(number)) for number in capabilities))
 
 
+@pytest.mark.thorough
 @examples(60)
 @given(older=DRIVERS, newer=DRIVERS, capabilities=GPUS)
 def test_what_fits_a_driver_fits_every_newer_one(real: Matrix, older: Version, newer: Version, capabilities: list[str]) -> None:

@@ -52,6 +52,7 @@ def verified() -> None:
     check(lock, {"linux-64": Claim(kind="cpu", cuda=None, source="")}, small_matrix())
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("work", [searched, kept, verified])
 def test_nothing_is_left(work: Callable[[], None]) -> None:
     work()  # what is remembered for the rest of the process is made now

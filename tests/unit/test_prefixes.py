@@ -283,6 +283,7 @@ def test_a_clone_is_made_where_there_are_no_hard_links(tmp_path: Path, monkeypat
     assert held(tmp_path / "new") == held(old)
 
 
+@pytest.mark.thorough
 def test_a_condarc_that_nests_too_deeply_names_no_folder(tmp_path: Path) -> None:
     (tmp_path / ".condarc").write_text("envs_dirs: " + "[" * 5000 + "]" * 5000, encoding="utf-8")
     assert prefixes.environment_folders(Layout(tmp_path), {}, tmp_path).conda == ()

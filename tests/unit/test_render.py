@@ -233,6 +233,7 @@ DOUBLING = "".join(f"{{% set a{n + 1} %}}{{{{ a{n} }}}}{{{{ a{n} }}}}{{% endset 
 TEN = "{% set a = [1, 2, 3, 4, 5, 6, 7, 8, 9, 0] %}"
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     "attack",
     [

@@ -103,6 +103,7 @@ def alike(tmp_path_factory: pytest.TempPathFactory) -> Layout:
     return Layout(root)
 
 
+@pytest.mark.thorough
 def test_an_ask_is_searched_once_and_answers_each_project_as_a_search_of_its_own(alike: Layout) -> None:
     """With and without what the old facts had locked, for each change of a row."""
     names = ["alpha", *LIKE_ALPHA]

@@ -51,12 +51,14 @@ def test_a_silent_server_is_given_up_after_the_time_out() -> None:
     assert 0.6 <= time.monotonic() - begun < 20
 
 
+@pytest.mark.thorough
 def test_a_server_that_drips_is_given_up_and_one_that_sends_is_not() -> None:
     with pytest.raises(Unreachable, match="less than 1000 bytes a second"):
         waited_for(Arrivals(per_look=1), 60)
     assert waited_for(Arrivals(per_look=FLOOR), 2) == "done"
 
 
+@pytest.mark.thorough
 def test_to_look_for_progress_is_not_progress() -> None:
     """A large cache takes long to look at."""
     with pytest.raises(Unreachable):
