@@ -206,6 +206,7 @@ OF_PACKAGE: dict[str, Law] = {
 }
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("law", OF_METADATA)
 def test_37_the_metadata_of_a_lock(law: str) -> None:
     assert LOCKS

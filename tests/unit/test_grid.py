@@ -144,6 +144,7 @@ def test_every_build_of_the_matrices_has_its_cell_and_nothing_else_has_one(real:
     assert set(found) == built
 
 
+@pytest.mark.thorough
 def test_a_build_serves_exactly_the_newer_targets_that_the_resolver_gives_it(real: Matrix, groups: list[BuildGroup]) -> None:
     built = [site for site in groups if site.variant]
     pairs = [(site, target) for site in built for target in real.targets.values() if target.cuda and target.cuda > site.variant]

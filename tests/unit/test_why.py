@@ -455,6 +455,7 @@ BROUGHT = {
 }  # fmt: skip
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("name", BROUGHT)
 def test_what_people_bring_is_answered_by_what_they_asked_for_and_by_something_to_do(real: Matrix, name: str) -> None:
     text, asked, facts, out = BROUGHT[name]
