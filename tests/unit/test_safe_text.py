@@ -91,7 +91,7 @@ def test_only_the_console_prints() -> None:
 # --- tokens ---------------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("text", ["file:///work/t/x/c", "git+file:///work/t/x.git", "x @ file:///t/x/x-1-py3-none-any.whl"])
+@pytest.mark.parametrize("text", ["file:///home/t/x/c", "git+file:///home/t/x.git", "x @ file:///t/x/x-1-py3-none-any.whl"])
 def test_a_folder_t_of_this_machine_is_no_token(text: str) -> None:
     assert (redacted(text), re.search(CREDENTIALS, text), names_secret(text, channel=True)) == (text, None, False)
 
@@ -113,9 +113,9 @@ def test_a_token_of_a_server_is_one(text: str, shown: str) -> None:
 @pytest.mark.parametrize(
     ("text", "shown"),
     [
-        ("`/work/t/x`: not there", "`/work/t/x`: not there"),
-        ("https://h.example/t/tk-1/c is not /work/t/x", "https://h.example/t/***/c is not /work/t/x"),
-        ("/work/t/x:https://h.example/t/tk-1/c", "/work/t/***//h.example/t/***/c"),
+        ("`/home/t/x`: not there", "`/home/t/x`: not there"),
+        ("https://h.example/t/tk-1/c is not /home/t/x", "https://h.example/t/***/c is not /home/t/x"),
+        ("/home/t/x:https://h.example/t/tk-1/c", "/home/t/***//h.example/t/***/c"),
     ],
 )
 def test_a_message_keeps_paths_and_loses_tokens(text: str, shown: str) -> None:
