@@ -417,7 +417,9 @@ def parts(index: Path, scratch: Path) -> Mapping[str, Callable[[], list[Row]]]:
         "choose": lambda: choose_rows(workspace(scratch / "choose"), index),
         "many": lambda: [
             *records_rows(),
-            *scale_rows(lambda words: once([python, "-m", "envgen", *words], REPO, offline), partial(every_cell, scratch), scratch, 200),
+            *scale_rows(
+                lambda words: once([python, "-m", "envgen", *words], REPO, offline), partial(every_cell, scratch), scratch, 200
+            ),
         ],
         "review": lambda: review_rows(scratch / "review", 45),
         "verify": lambda: [*verify_rows(), *foreign_rows(scratch)],
