@@ -195,7 +195,7 @@ def _toolkits(matrix: Matrix, names: Iterable[str]) -> list[Toolkit]:
 
 def _index_reason(problem: Problem) -> Reason:
     """What the index lacks, as the search found it."""
-    lacking = [row.reason for row in obstacles(problem) if row.index]
+    lacking = list(dict.fromkeys(row.reason for row in obstacles(problem) if row.index))
     if not lacking:
         return Reason("the index does not hold every package that the matrices list")
     more = f" (and {len(lacking) - 1} more)" if len(lacking) > 1 else ""

@@ -59,13 +59,13 @@ def unsolvable(problem: Problem, solved: SolverAnswers, *, repaired: bool = True
     narrowed, cell = _narrowed(problem, answers)
     parts, reduced = _smallest(problem, narrowed, answers)
     here = replace(problem, project=narrowed)
-    index = [] if answer(here) else [row for row in obstacles(here) if row.index]
+    lacking = () if answer(here) else dict.fromkeys(row.reason for row in obstacles(here) if row.index)
     changes = _changes(problem.project, narrowed, cell, parts) if repaired else ()
     return SolverConflict(
         cell=cell,
         narrowed=narrowed,
         requirements=_told(problem, parts),
-        lacking=tuple(row.reason for row in index[:_SHOWN]),
+        lacking=tuple(lacking)[:_SHOWN],
         bounds=_bounds(replace(problem, project=reduced), solved),
         repairs=_repairs(problem, changes, reduced, answers) if repaired else (),
         notes=tuple(as_wheels(problem, solved)) if repaired else (),
@@ -177,16 +177,17 @@ def _tried(project: Project, candidates: Iterable[tuple[Change, ...]], answers: 
             changed = change.apply(changed)
         found = answers(changed) if changed.targets else None
         if found:
-            yield Repair(tuple(_worded(project, change, found[0]) for change in changes), found)
+            yield Repair(tuple(_worded(project, change, found) for change in changes), found)
 
 
-def _worded(project: Project, change: Change, found: Resolution) -> Change:
-    """A change that leaves a version open, with the one that is taken."""
+def _worded(project: Project, change: Change, found: Sequence[Resolution]) -> Change:
+    """A change that leaves a version open, with the one that is taken: the first, as a target may leave the framework out."""
     kind, *name = change.path
     if kind == "python":
-        return replace(change, text=f"python {project.python_text} -> {found.python}")
+        return replace(change, text=f"python {project.python_text} -> {found[0].python}")
     if kind == "version":
-        version = next(row.release.version for row in found.choices if row.release.framework == name[0])
+        chosen = (row.release for one in found for row in one.choices)
+        version = next(release.version for release in chosen if release.framework == name[0])
         return replace(change, text=f"{edits.requested_framework(project, name[0])} -> {version}")
     return change
 
