@@ -107,6 +107,16 @@ def test_targets_that_need_not_agree_and_share_a_python_are_explained() -> None:
     )
 
 
+@pytest.mark.parametrize("targets", ["cpu, cu129", "cu129, cpu", "cu129"])
+def test_a_price_is_of_the_targets_that_have_the_framework(explain: Explain, targets: str) -> None:
+    """A CPU target leaves out CuPy and cuDF; cuDF 26.6 needs another CuPy than the newest that is requested."""
+    text = project_text("{cupy: '<=14.1.0', cudf: '*'}", targets).replace("[conda-forge]", "[rapidsai, conda-forge]")
+    found = explain(text)
+    price = "cu129 would have cupy 14.0.1 instead of 14.1.0: earlier frameworks count more"
+    assert stopped(found["cu129"], "cudf") == ("cudf 26.6.1", [price])
+    assert not found.get("cpu") or not found["cpu"].alternatives.keys() & {"cudf", "cupy"}
+
+
 # --- what a person reads --------------------------------------------------------------------------------------------------
 
 
