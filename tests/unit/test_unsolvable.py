@@ -10,7 +10,7 @@ from envgen.explain.facts import facts
 from envgen.explain.report import unsolvable_text
 from envgen.explain.unsolvable import unsolvable
 from envgen.model.facts import Matrix
-from envgen.model.resolution import Choice
+from envgen.model.resolution import Choice, Resolution
 from envgen.resolver.resolve import Problem, answer
 
 HEAD = 'python: "3.12"\nplatforms: [linux-64]\n'
@@ -44,3 +44,26 @@ def test_what_an_index_lacks_is_said_once(real: Matrix) -> None:
     assert unsolvable_text(unsolvable(problem, lambda _: None), "an index").count("no CUDA 12.9 build of jax 0.9.2") == 1
     told = next(part.reason(problem).text for part in facts(problem) if part.kind == "index")
     assert told == "the index holds no CUDA 12.9 build of jax 0.9.2 for linux-64 that this project can use (and 2 more)"
+
+
+@pytest.mark.parametrize(
+    ("key", "name"),
+    [
+        ("old: {cuda: '12.9', virtual-packages: {__glibc: '2.17'}}", "old"),
+        ("cu129: {virtual-packages: {__glibc: '2.17'}}", "cu129"),
+    ],
+)
+def test_what_a_project_promises_of_its_machines_can_be_the_reason(real: Matrix, key: str, name: str) -> None:
+    """The facts allow CUDA 12.9 with glibc 2.17, and some package of the channel needs a newer one."""
+
+    def solved(problem: Problem) -> tuple[Resolution, ...] | None:
+        old = any(row.virtual.get("__glibc") == "2.17" for row in problem.project.targets)
+        cuda = any(choice.variant for row in answer(problem) or () for choice in row.choices)
+        return None if old and cuda else answer(problem)
+
+    text = f"{HEAD}channels: [conda-forge]\nframeworks: {{pytorch: '2.10.*'}}\ntargets:\n  {key}\n"
+    found = unsolvable(Problem(real, project_of(text, real)), solved)
+    assert [reason.text for reason in found.requirements] == [f"target {name}: virtual-packages __glibc 2.17", "pytorch"]
+    assert [change.text for repair in found.repairs for change in repair.changes] == [
+        f"target {name}: virtual-packages __glibc 2.28, if every machine has it"
+    ]
