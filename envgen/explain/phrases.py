@@ -64,7 +64,8 @@ def _span(versions: Iterable[Version]) -> str:
 def channels_reason(problem: Problem, requested: RequestedFramework) -> Reason:
     """Which channels a provider's builds need."""
     spelling = _spelling(problem, requested)
-    what = f"{requested.framework} from {_provider(problem, requested)} needs the channels {', '.join(spelling.channels)}"
+    needed = spelling.channels_of(wanted_variants(problem))
+    what = f"{requested.framework} from {_provider(problem, requested)} needs the channels {', '.join(needed)}"
     return Reason(what, spelling.at, spelling.because)
 
 

@@ -340,6 +340,12 @@ REAL_CONFLICTS = {
         ["pytorch from pytorch needs the channels pytorch, nvidia"],
         ["pytorch from provider conda-forge", "pytorch from provider pytorch and channels pytorch, nvidia"],
     ),
+    "a channel that is missing for CPU": (
+        project_text("{pytorch: {version: '2.1.0', provider: pytorch}}", "cpu"),
+        ["pytorch from provider pytorch", "channels conda-forge"],
+        ["pytorch from pytorch needs the channels pytorch"],
+        ["pytorch from provider conda-forge", "pytorch from provider pytorch and channels pytorch"],
+    ),
     "a platform without CUDA": (
         project_text("{pytorch: '*'}", "cu126", platforms="osx-arm64"),
         ["target cu126", "platforms osx-arm64"],
