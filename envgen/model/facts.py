@@ -324,10 +324,7 @@ class Matrix:
 
     @cached_property
     def built(self) -> frozenset[Variant]:
-        """Every variant that a conda package was made for. One that stands for several, such as every CUDA 12, does not count.
-
-        Wheels count where a project asks for them: `built_with`.
-        """
+        """Every variant that a conda package was made for, none for several (every CUDA 12); for wheels `built_with`."""
         return self.built_with(())
 
     def built_with(self, wheels: Collection[str]) -> frozenset[Variant]:
