@@ -12,7 +12,7 @@ from packaging.utils import canonicalize_name
 from envgen.channels.channel import locate, redacted
 from envgen.channels.versions import admits
 from envgen.formats.builds import applies, brings_cuda, requirement_name
-from envgen.formats.wheel_files import file_name, variant_label
+from envgen.formats.wheel_files import file_name, of_python, variant_label
 from envgen.model.errors import BadInput
 from envgen.model.packages import LockedPackage
 from envgen.model.withdrawn import withdrawal
@@ -200,11 +200,17 @@ def credentials(case: Case) -> Violations:
 
 @rule("url-mismatch", "The entry names one package and its url another: the installer takes the url's.")
 def url_mismatch(case: Case) -> Violations:
-    """Name, version, build and platform of every entry against its url."""
+    """Name, version, build and platform of every entry against its url, and the Python of a wheel against that of the lock."""
     for package in _odd(case):
         text = mismatch(package)
         if text:
             yield package, text
+    python = case.by_name.get(("conda", "python"))
+    minor = ".".join(python.version.split(".")[:2]) if python else ""
+    for package in _locked(case, case.packages if minor else ()):
+        file = file_name(package.url) if package.manager == "pip" else ""
+        if file.endswith(".whl") and not of_python(file, minor):
+            yield package, f"its url is for another Python than {minor}: {file}"
 
 
 @rule("package-twice", "A package is listed twice: the installer decides which entry counts.")
