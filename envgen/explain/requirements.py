@@ -14,6 +14,7 @@ from envgen.explain.model import Part, RequirementKind
 from envgen.explain.target_phrases import target_text
 from envgen.model.address import Address
 from envgen.model.facts import Matrix, Reason, driver_text
+from envgen.model.gpu import Gpu
 from envgen.model.open_target import OpenTarget
 from envgen.model.project import Project, RequestedFramework, RequestedTarget, target_key
 from envgen.resolver.resolve import Problem
@@ -29,7 +30,7 @@ def requirements(problem: Problem) -> Iterator[Part]:
     if project.driver:
         yield _part("driver", "", f"driver {driver_text(project.driver)}", project.at("driver"), partial(edits.edited, driver=None))
     for gpu in dict.fromkeys(project.gpus):
-        yield _part("gpu", gpu.written, f"gpus {gpu.written}", project.at("gpus"), partial(edits.without_gpu, written=gpu.written))
+        yield _part("gpu", gpu.written, _gpu_text(gpu), project.at("gpus"), partial(edits.without_gpu, written=gpu.written))
     known = tuple(sorted({platform for target in problem.matrix.targets.values() for platform in target.platforms}))
     everywhere = partial(edits.edited, platforms=known)
     text = f"platforms {', '.join(project.platforms)}"
@@ -61,7 +62,13 @@ def _of_target(matrix: Matrix, project: Project, target: RequestedTarget) -> Ite
         yield _part("driver", name, text, at, partial(edits.with_target, name=name, driver=None), has_default=True)
     for gpu in dict.fromkeys(target.gpus):
         at, change = _below(project, target, "gpus"), partial(edits.without_target_gpu, name=name, written=gpu.written)
-        yield _part("gpu", f"{name} {gpu.written}", f"target {name}: gpus {gpu.written}", at, change, has_default=True)
+        yield _part("gpu", f"{name} {gpu.written}", f"target {name}: {_gpu_text(gpu)}", at, change, has_default=True)
+
+
+def _gpu_text(gpu: Gpu) -> str:
+    """`gpus V100 (compute capability 7.0)`, or as it is written where that is a compute capability."""
+    more = "" if gpu.written == str(gpu.capability) else f" (compute capability {gpu.capability})"
+    return f"gpus {gpu.written}{more}"
 
 
 def _below(project: Project, target: RequestedTarget, key: str) -> Address:

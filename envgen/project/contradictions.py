@@ -19,15 +19,14 @@ def exclude_each_other(matrix: Matrix, one: RequestedFramework, other: Requested
     return (one.versions & other.versions).is_unsatisfiable() or bool(first and second and not first & second)
 
 
-def contradiction(one: RequestedFramework, other: RequestedFramework) -> BadInput:
-    """The error for two requirements that exclude each other; it is written at the later one."""
+def contradiction(one: RequestedFramework, other: RequestedFramework, word: str = "") -> BadInput:
+    """The error for two requirements that exclude each other; it is written at the later one, which may be another `word`."""
+    first, second = one.text, other.text
     if one.provider and other.provider and one.provider != other.provider:
-        return _plain(one, f"provider {one.provider}", other, f"provider {other.provider}")
-    return _plain(one, one.text, other, other.text)
-
-
-def _plain(one: RequestedFramework, first: str, other: RequestedFramework, second: str) -> BadInput:
+        first, second = f"provider {one.provider}", f"provider {other.provider}"
     what = f"{other.framework} {second} is requested here, and {first} at {one.at}"
+    if word:
+        what = f"`{word}` is read as {other.framework} {second}, and {first} is requested at {one.at}"
     return BadInput(what, where=other.at, hint="they exclude each other: keep one of the two")
 
 

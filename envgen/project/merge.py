@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from envgen.model.address import Address
@@ -49,7 +50,8 @@ def _frameworks(matrix: Matrix, draft: Draft, targets: Sequence[DraftTarget]) ->
     rows: dict[str, list[RequestedFramework]] = {}
     for one in (*written, *more):
         rows.setdefault(one.framework, []).append(one)
-    frameworks = _hosts_first(matrix, [_together_as_one(matrix, found) for found in rows.values()])
+    words = {alias.framework.at: alias.text for alias in draft.aliases if alias.framework and _is_another_word(alias)}
+    frameworks = _hosts_first(matrix, [_together_as_one(matrix, found, words) for found in rows.values()])
     by_name = {row.framework: row for row in frameworks}
     for row in frameworks:
         if row.host:
@@ -65,13 +67,19 @@ def _hosts_first(matrix: Matrix, found: Sequence[RequestedFramework]) -> tuple[R
     return (*(row for row in found if not row.host), *hosts, *(row for row in found if row.host))
 
 
-def _together_as_one(matrix: Matrix, rows: Sequence[RequestedFramework]) -> RequestedFramework:
+def _is_another_word(alias: AliasMeaning) -> bool:
+    """Whether an alias has another name than its framework, such as `jaxlib` or `conda-forge::pytorch-gpu`."""
+    name = alias.framework.framework if alias.framework else ""
+    return re.match(rf"(?:\S+::)?{re.escape(name)}(?![\w.-])", alias.text) is None
+
+
+def _together_as_one(matrix: Matrix, rows: Sequence[RequestedFramework], words: Mapping[Address, str]) -> RequestedFramework:
     """All requirements on one framework as one. Raises BadInput where no release meets all, or they name two providers."""
     found = rows[0]
     for place, other in enumerate(rows[1:], 1):
         earlier = next((row for row in (*rows[:place], found) if exclude_each_other(matrix, row, other)), None)
         if earlier:
-            raise contradiction(earlier, other)
+            raise contradiction(earlier, other, words.get(other.at, ""))
         found = _both(matrix, found, other)
     return found
 

@@ -306,7 +306,7 @@ REAL_CONFLICTS = {
     ),
     "one GPU of two": (
         project_text("{pytorch: '>=2.10'}", "cu130", "gpus: [V100, A100]\n", python=">=3.10"),
-        ["target cu130", "gpus V100"],
+        ["target cu130", "gpus V100 (compute capability 7.0)"],
         ["CUDA 13.0 has code for compute capability 7.5 to 12.1"],
         ["target cu130 -> cu129", "drop V100 from gpus:"],
     ),
@@ -374,7 +374,7 @@ def test_a_conflict_of_the_real_facts_in_words(real: Matrix, name: str) -> None:
 BROUGHT = {
     "a new card and an old environment": (
         project_text("{torch: '==2.5.1'}", "cpu, cu121", "gpus: [NVIDIA GeForce RTX 5090]\n", channels="pytorch, nvidia, conda-forge"),
-        ["target cu121", "gpus RTX 5090"],
+        ["target cu121", "gpus RTX 5090 (compute capability 12.0)"],
         ["CUDA 12.1 has code for compute capability 5.0 to 9.0"],
         {
             "target cu121 -> cu129; pytorch from provider conda-forge; pytorch ==2.5.1 -> 2.7.1": "cpu, cu129: pytorch 2.7.1",
@@ -383,7 +383,7 @@ BROUGHT = {
     ),
     "a new card and two old targets": (
         project_text("{pytorch: '2.3.*'}", "cu118, cu121", "gpus: [RTX 5090]\n", channels="pytorch, nvidia, conda-forge"),
-        ["target cu121", "gpus RTX 5090"],
+        ["target cu121", "gpus RTX 5090 (compute capability 12.0)"],
         ["CUDA 12.1 has code for compute capability 5.0 to 9.0"],
         {
             "target cu118 -> cu129; target cu121 -> cu130; pytorch from provider conda-forge; pytorch 2.3.* -> 2.10.0": "cu129, cu130: pytorch 2.10.0"
@@ -391,19 +391,19 @@ BROUGHT = {
     ),
     "a new card and tensorflow": (
         project_text("{tensorflow: '2.14.*'}", "cu118", "gpus: [RTX 5090]\n", python="3.10"),
-        ["target cu118", "gpus RTX 5090"],
+        ["target cu118", "gpus RTX 5090 (compute capability 12.0)"],
         ["CUDA 11.8 has code for compute capability 3.5 to 9.0"],
         {"target cu118 -> cu128; tensorflow 2.14.* -> 2.18.0": "cu128: tensorflow 2.18.0"},
     ),
     "an old card and the newest CUDA": (
         project_text("{pytorch: '2.7.1'}", "gpu", "gpus: [K80]\n", python="3.12"),
-        ["a CUDA target (`gpu`)", "pytorch 2.7.1", "gpus K80"],
+        ["a CUDA target (`gpu`)", "pytorch 2.7.1", "gpus K80 (compute capability 3.7)"],
         ["pytorch 2.7.1 from conda-forge is built for CUDA 12.6, 12.8, 12.9", "only CUDA 9.2 to 11.8 has code for K80"],
         {"pytorch 2.7.1 -> 2.4.0": "cu118: pytorch 2.4.0"},
     ),
     "cards that no CUDA has code for together": (
         project_text("{pytorch: '*'}", "gpu", "gpus: [K80, B200]\n", python="3.12"),
-        ["a CUDA target (`gpu`)", "gpus K80", "gpus B200"],
+        ["a CUDA target (`gpu`)", "gpus K80 (compute capability 3.7)", "gpus B200 (compute capability 10.0)"],
         ["no CUDA version has code for K80 and B200"],
         {
             "drop K80 from gpus:": "cu130: pytorch 2.13.0",
@@ -535,7 +535,7 @@ def test_two_conflicts_at_once_need_two_changes(real: Matrix) -> None:
 @pytest.mark.parametrize("target", ["cu118", "cu126"])
 def test_blackwell_needs_cuda_12_8(real: Matrix, target: str) -> None:
     project = project_of(project_text("{pytorch: '*'}", target, "gpus: [B200]\n", platforms="linux-64, win-64"), real)
-    assert required(conflict_of(real, project)) == [f"target {target}", "gpus B200"]
+    assert required(conflict_of(real, project)) == [f"target {target}", "gpus B200 (compute capability 10.0)"]
 
 
 def test_an_older_build_without_code_for_the_fleet_is_not_taken(real: Matrix) -> None:
@@ -543,7 +543,7 @@ def test_an_older_build_without_code_for_the_fleet_is_not_taken(real: Matrix) ->
     text = 'python: "3.12"\nframeworks: {jax: "*"}\ntargets: [cu128]\nplatforms: [linux-64]\nchannels: [conda-forge]\n'
     (found,) = resolve(real, project_of(f"{text}gpus: [A100]\n", real))
     assert [str(choice.variant) for choice in found.choices] == ["12.6"]
-    assert "gpus B200" in required(conflict_of(real, project_of(f"{text}gpus: [A100, B200]\n", real)))
+    assert "gpus B200 (compute capability 10.0)" in required(conflict_of(real, project_of(f"{text}gpus: [A100, B200]\n", real)))
 
 
 def test_a_row_of_builds_with_a_source_of_its_own_is_cited_with_that_one(real: Matrix) -> None:
@@ -557,7 +557,7 @@ def test_a_row_of_builds_with_a_source_of_its_own_is_cited_with_that_one(real: M
 def test_a_conflict_says_requirement_fact_source_and_repair_and_json_says_the_same(real: Matrix) -> None:
     found = conflict_of(real, project_of(REAL_CONFLICTS["one GPU of two"][0], real))
     page = conflict_text(found)
-    assert "  environments/demo/project.yaml:6:1: gpus V100\n" in page
+    assert "  environments/demo/project.yaml:6:1: gpus V100 (compute capability 7.0)\n" in page
     assert f"  {real.toolkits[Version('13.0')].at}: CUDA 13.0 has code for compute capability 7.5 to 12.1\n      because: " in page
     assert "  1. target cu130 -> cu129\n       cu129: pytorch 2.13.0, python 3.14" in page
     data = json.loads(conflict_json(found))

@@ -470,6 +470,11 @@ WRONG: dict[str, tuple[Words, str]] = {
     "a number": ({"cuda": 12.1}, "cuda: expected a string, got the number 12.1"),
     "two drivers": ({"cuda": {"driver": "535"}, "driver": ">=550"}, "cuda.driver: 535, but driver: is 550 at environments/demo/project.yaml:"),
     "an unknown key": ({"cuda": {"drivers": "535"}}, "cuda.drivers: unknown key"),
+    "jax and jaxlib": (
+        {"dependencies": ["jax=0.4.20", "jaxlib=0.4.23"], "targets": ["cpu"]},
+        "`jaxlib=0.4.23` is read as jax 0.4.23, and 0.4.20 is requested at environments/demo/project.yaml:",
+    ),
+    "jax twice": ({"dependencies": ["jax=0.4.20"], "frameworks": {"jax": "0.4.23"}, "targets": ["cpu"]}, "jax 0.4.20 is requested here, and 0.4.23 at "),
     "no targets": ({"frameworks": {"pytorch": "*"}}, "1:1: targets is missing\n\nhint: write for example `targets: [cpu]`, or `cuda: newest`"),
     "no targets by a word": ({"pip": ["torch"]}, "1:1: targets is missing"),
     "a marker": (
