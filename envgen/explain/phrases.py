@@ -125,13 +125,24 @@ def builds_reason(problem: Problem, requested: RequestedFramework) -> Reason:
         return _from_row(nowhere, row, framework)
     places = [("", None)] if everywhere else [(f" on {platform}", platform) for platform in platforms]
     cpu = None in wanted_variants(problem)
-    built = " and".join(f"{place} {_variants(rows, platform, cpu=cpu)}" for place, platform in places)
+    built = " and".join(
+        f"{place} {_variants(rows, platform, cpu=cpu)}{_glibc(problem, rows, platform)}" for place, platform in places
+    )
     python = f" with python {project.python_text}" if project.python else ""
     others = "".join(_others(problem, requested, platform) for _, platform in places)
     if not _rows(problem, requested):
         return _from_row(f"{_provider(problem, requested)} has no {requested}{others}", None, framework)
     what = f"{requested} from {_provider(problem, requested)} is built{python}{built}{others}"
     return _from_row(what, row, framework)
+
+
+def _glibc(problem: Problem, rows: Iterable[Build], platform: Platform | None) -> str:
+    """`, with glibc 2.28 or newer`, of wheels where a target of the project promises an older one; else ""."""
+    needed = [row.glibc for row in rows if platform in row.platforms]
+    promised = [Version(text.split()[0]) for row in problem.project.targets if (text := row.virtual.get("__glibc"))]
+    oldest = min(filter(None, needed), default=None)
+    older = oldest and all(needed) and any(version < oldest for version in promised)
+    return f", with glibc {oldest} or newer" if older else ""
 
 
 def _nowhere(problem: Problem, requested: RequestedFramework, platforms: Iterable[Platform]) -> str:
