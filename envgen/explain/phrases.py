@@ -125,9 +125,8 @@ def builds_reason(problem: Problem, requested: RequestedFramework) -> Reason:
         return _from_row(nowhere, row, framework)
     places = [("", None)] if everywhere else [(f" on {platform}", platform) for platform in platforms]
     cpu = None in wanted_variants(problem)
-    built = " and".join(
-        f"{place} {_variants(rows, platform, cpu=cpu)}{_glibc(problem, rows, platform)}" for place, platform in places
-    )
+    told = {platform: f"{_variants(rows, platform, cpu=cpu)}{_glibc(problem, rows, platform)}" for _, platform in places}
+    built = " and".join(f"{place} {told[platform]}" for place, platform in places)
     python = f" with python {project.python_text}" if project.python else ""
     others = "".join(_others(problem, requested, platform) for _, platform in places)
     if not _rows(problem, requested):

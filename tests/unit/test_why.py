@@ -350,7 +350,7 @@ REAL_CONFLICTS = {
         project_text("{pytorch: {version: '2.7.*', provider: pypi}}", "cu126").replace(
             "[cu126]", "{cu126: {virtual-packages: {__glibc: '2.17'}}}"
         ),
-        ["target cu126: virtual-packages __glibc 2.17", "pytorch from provider pypi", "pytorch 2.7.*", "platforms linux-64"],
+        ["target cu126: virtual-packages __glibc 2.17", "pytorch from provider pypi", "pytorch 2.7.*"],
         ["pytorch 2.7.* from pypi is built on linux-64 for CUDA 11.8, 12.6, 12.8, with glibc 2.28 or newer"],
         ["pytorch from provider conda-forge", "target cu126: virtual-packages __glibc 2.28, if every machine has it", "add platform win-64"],
     ),
