@@ -78,7 +78,7 @@ def main() -> None:
         os.environ["ENVGEN_CACHE"] = str(Path(scratch) / "cache")
         os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # both sides are compiled, in the round that warms up
         every = parts(index, Path(scratch))
-        options = argparse.ArgumentParser(description=__doc__)
+        options = argparse.ArgumentParser("python -m benchmarks", description=__doc__)
         options.add_argument("parts", nargs="*", choices=[[], *every], metavar="PART", help=", ".join(every))
         tables = written(path.read_text(encoding="utf-8"))
         for name in options.parse_args().parts or every:

@@ -15,7 +15,6 @@ Row = tuple[str, str, str]  # what is measured, the measured value, the goal
 
 
 @dataclass(frozen=True)
-@dataclass(frozen=True)
 class Sample:
     """One run: elapsed seconds, seconds of a processor, and the peak memory in MiB (0 if not measured)."""
 

@@ -69,7 +69,7 @@ def repository(folder: Path, count: int) -> Path:
 
 
 if __name__ == "__main__":
-    options = argparse.ArgumentParser(description=__doc__)
+    options = argparse.ArgumentParser("python -m benchmarks.repository", description=__doc__)
     options.add_argument("folder", type=Path)
     options.add_argument("--projects", type=int, default=200)
     asked = options.parse_args()
