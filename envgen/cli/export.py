@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from envgen.cli.console import echo
+from envgen.cli.console import echo, tell
 from envgen.cli.options import ANY_TARGET, facts_of, layout_of, root_option
 from envgen.model.errors import BadInput, closest
 from envgen.model.platforms import PLATFORMS
@@ -68,6 +68,10 @@ def export(
         _check_one(cells)
     places = _places(layout, matrix, project) if kind == "pixi" and any(cell.pip for cell in cells) else NO_PLACES
     files = _files(kind, project, cells, places)
+    if kind != "dockerfile":  # which copies them
+        for package in dict.fromkeys(package for cell in cells for package in cell.local):
+            what = f"{package.at}: `{package}` is not in the lock, and so not in what is exported"
+            tell(f"{what}; afterwards install it: pip install --no-deps {package}")
     if output is None:
         echo(files[0].text, nl=False)
         return
@@ -84,8 +88,9 @@ def _cells(
     from envgen.formats.environment_yml import read_specs
     from envgen.formats.virtual_packages import read_virtual_packages
     from envgen.model.layout import LOCK, SPEC, VIRTUAL
+    from envgen.project.cached import cached_project
 
-    names = layout.locked_targets(project)
+    names, known = layout.locked_targets(project), cached_project(layout, matrix, project)
     chosen = [targets.named(word, names, matrix, "an exported file is the same everywhere") for word in words] if words else names
     for word, name in zip(words, chosen, strict=False):
         if name is None:
@@ -93,11 +98,12 @@ def _cells(
     for target in dict.fromkeys(filter(None, chosen)):
         folder = layout.target(project, target)
         lock = read_lock(layout.read(folder / LOCK), layout.shown(folder / LOCK))
-        spec, virtual = layout.read(folder / SPEC), read_virtual_packages(folder / VIRTUAL)
+        spec, virtual, local = layout.read(folder / SPEC), read_virtual_packages(folder / VIRTUAL), known.local
         for platform in (one for one in lock.platforms if not platforms or one in platforms):
             specs = read_specs(spec, layout.shown(folder / SPEC), platform)
+            promised = virtual.get(platform, {})
             yield ExportedCell(
-                project=project, target=target, platform=platform, lock=lock, specs=specs, virtual=virtual.get(platform, {})
+                project=project, target=target, platform=platform, lock=lock, specs=specs, virtual=promised, local=local
             )
 
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from envgen.diff.model import Difference
-from envgen.diff.report import FOLDED, SECTIONS, amount, change_lines, chunks, download_lines, summary_text
+from envgen.diff.report import FOLDED, SECTIONS, amount, change_lines, chunks, counted, download_lines, summary_text
 from envgen.model.layout import lock_name
 from envgen.model.text import one_line
 
@@ -63,18 +63,20 @@ def _sections(found: Difference) -> Iterator[CommentSection]:
     for place, (heading, kinds) in enumerate(SECTIONS):
         if place == 2:
             yield from _of("Cells that come or go", _cells(found))
-        yield from _of(heading, change_lines(found, kinds, code, "→"), collapsed=place >= _OPEN)
+        lines = tuple(change_lines(found, kinds, code, "→"))
+        yield from _of(heading, lines, collapsed=place >= _OPEN, count=counted(found, kinds, len(lines)))
     for heading, kind in FOLDED:
         names = sorted({change.name for change in found.of(kind)})
-        lines = (", ".join(map(code, part)) for part in chunks(names))
-        yield from (one._replace(heading=f"{heading} ({len(names)})") for one in _of(heading, lines, collapsed=True))
-    yield from _of("Download", download_lines(found, code, "→"), counted=False)
+        yield from _of(heading, (", ".join(map(code, part)) for part in chunks(names)), collapsed=True, count=len(names))
+    yield from _of("Download", download_lines(found, code, "→"), count=0)
 
 
-def _of(heading: str, lines: Iterator[str], *, collapsed: bool = False, counted: bool = True) -> Iterator[CommentSection]:
+def _of(heading: str, lines: Iterable[str], *, collapsed: bool = False, count: int | None = None) -> Iterator[CommentSection]:
+    """A section, with how much it has: `count`, else its lines; 0 is not said."""
     rows = tuple(lines)
+    number = len(rows) if count is None else count
     if rows:
-        yield CommentSection(f"{heading} ({len(rows)})" if counted else heading, rows, collapsed)
+        yield CommentSection(f"{heading} ({number})" if number else heading, rows, collapsed)
 
 
 def _cells(found: Difference) -> Iterator[str]:

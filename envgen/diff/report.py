@@ -77,7 +77,13 @@ def _sections(
         if lines:
             shown = lines if everything or len(lines) <= _MOST else lines[:_MOST]
             more = [f"  and {len(lines) - len(shown)} more: --all shows them"] if len(shown) < len(lines) else []
-            yield ["", _heading(heading, len(lines)), *(part for line in shown for part in wrapped(line)), *more]
+            rows = (part for line in shown for part in wrapped(line))
+            yield ["", _heading(heading, counted(found, kinds, len(lines))), *rows, *more]
+
+
+def counted(found: Difference, kinds: tuple[ChangeKind, ...], lines: int) -> int:
+    """How much a part of a report has: the packages that come or go, of which a line has many; else its lines."""
+    return len({change.name for change in found.of(*kinds)}) if set(kinds) <= {"added", "removed"} else lines
 
 
 def _heading(text: str, count: int) -> str:

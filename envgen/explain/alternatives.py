@@ -123,9 +123,9 @@ def _price(
     then = {row.target.name: _versions(row) for row in answer(pinned) or ()}
     for other in problem.project.frameworks if then else ():
         for row in resolutions:
-            name, before = row.target.name, _versions(row)[other.framework]
-            after = then[name][other.framework]
-            if after < before:
+            name, before = row.target.name, _versions(row).get(other.framework)
+            after = then[name].get(other.framework)
+            if before and after and after < before:  # a target may leave a framework out
                 what = f"{name} would have {other.framework} {after} instead of {before}: earlier frameworks count more"
                 return Reason(what, other.at)
     agree = f" and agree on {requested}" if problem.project.align else ""

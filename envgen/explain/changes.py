@@ -11,7 +11,7 @@ from packaging.version import Version
 
 from envgen.explain import edits
 from envgen.explain.model import Change, Part
-from envgen.explain.target_phrases import without_cuda
+from envgen.explain.target_phrases import wanted_variants, without_cuda
 from envgen.model.facts import Spelling, Target, driver_text
 from envgen.model.open_target import OpenTarget, names_of
 from envgen.model.project import Project, RequestedFramework, RequestedTarget
@@ -106,9 +106,8 @@ def _with_provider(project: Project, framework: str, provider: str, channels: Se
 def _channels_needed(problem: Problem, requested: RequestedFramework, spellings: Iterable[Spelling]) -> dict[str, None]:
     """The channels that the requested releases need, where these are their spellings."""
     versions = [row.version for row in requested_releases(problem.matrix, requested)]
-    return dict.fromkeys(
-        channel for row in spellings if any(version in row.releases for version in versions) for channel in row.channels
-    )
+    rows, variants = [row for row in spellings if any(version in row.releases for version in versions)], wanted_variants(problem)
+    return dict.fromkeys(channel for row in rows for channel in row.channels_of(variants))
 
 
 def _channels(problem: Problem, _: str) -> Iterator[Change]:

@@ -68,7 +68,7 @@ def _about(problem: Problem, constraint: Constraint) -> set[str]:
 def _of_framework(requested: RequestedFramework) -> Iterator[Part]:
     part = partial(_framework_part, requested.framework)
     yield part("needs", needs_reason, lambda _: _with_any_host)
-    yield part("needed channels", channels_reason, lambda _: partial(_with_spellings, channels=()))
+    yield part("needed channels", channels_reason, lambda _: partial(_with_spellings, channels=(), cpu_channels=()))
     yield part("newer minor", newer_minor_reason, lambda _: partial(_with_spellings, newer_minor=True))
     yield part("cudnn", cudnn_reason, lambda _: partial(_with_builds, cudnn=None))
     yield part("code", _code_reason, lambda _: partial(replace, code=()))
@@ -195,7 +195,7 @@ def _toolkits(matrix: Matrix, names: Iterable[str]) -> list[Toolkit]:
 
 def _index_reason(problem: Problem) -> Reason:
     """What the index lacks, as the search found it."""
-    lacking = [row.reason for row in obstacles(problem) if row.index]
+    lacking = list(dict.fromkeys(row.reason for row in obstacles(problem) if row.index))
     if not lacking:
         return Reason("the index does not hold every package that the matrices list")
     more = f" (and {len(lacking) - 1} more)" if len(lacking) > 1 else ""

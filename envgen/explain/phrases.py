@@ -64,7 +64,8 @@ def _span(versions: Iterable[Version]) -> str:
 def channels_reason(problem: Problem, requested: RequestedFramework) -> Reason:
     """Which channels a provider's builds need."""
     spelling = _spelling(problem, requested)
-    what = f"{requested.framework} from {_provider(problem, requested)} needs the channels {', '.join(spelling.channels)}"
+    needed = spelling.channels_of(wanted_variants(problem))
+    what = f"{requested.framework} from {_provider(problem, requested)} needs the channels {', '.join(needed)}"
     return Reason(what, spelling.at, spelling.because)
 
 
@@ -89,10 +90,14 @@ def published_reason(problem: Problem, requested: RequestedFramework) -> Reason:
     published = [row for row in framework.releases if any(build.provider == provider for build in row.builds)]
     inside = [row for row in published if within(requested.versions, row.version)]
     if inside:
-        what = f"{provider} has only {listed(row.version for row in reversed(inside))} of {requested}"
-        return Reason(what, inside[0].at, framework.because)
+        many = f"{len(inside)} releases, {inside[-1].version} to {inside[0].version},"
+        those = many if len(inside) > _LISTED else listed(row.version for row in reversed(inside))
+        return Reason(f"{provider} has only {those} of {requested}", inside[0].at, framework.because)
     newer = [row for row in published if _above(row, requested)]
     older = [row for row in published if row not in newer]
+    if newer and not older:  # that it published none before is not known
+        what = f"the matrices list {framework.name} of {provider} from {newer[-1].version} on, and no {requested.text}"
+        return Reason(what, newer[-1].at, framework.because)
     near = [str(row.version) for row in (*older[:1], *newer[-1:])]
     nearest = f"; the nearest {'releases are' if len(near) > 1 else 'release is'} {' and '.join(near)}" if near else ""
     at = next((row.at for row in (*older[:1], *newer[-1:])), None)
@@ -123,6 +128,8 @@ def builds_reason(problem: Problem, requested: RequestedFramework) -> Reason:
     built = " and".join(f"{place} {_variants(rows, platform, cpu=cpu)}" for place, platform in places)
     python = f" with python {project.python_text}" if project.python else ""
     others = "".join(_others(problem, requested, platform) for _, platform in places)
+    if not _rows(problem, requested):
+        return _from_row(f"{_provider(problem, requested)} has no {requested}{others}", None, framework)
     what = f"{requested} from {_provider(problem, requested)} is built{python}{built}{others}"
     return _from_row(what, row, framework)
 

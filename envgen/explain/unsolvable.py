@@ -27,7 +27,7 @@ from envgen.resolver.resolve import Problem, answer, obstacles
 
 SolverAnswers = Callable[[Problem], tuple[Resolution, ...] | None]
 ProjectAnswers = Callable[[Project], tuple[Resolution, ...] | None]
-_KINDS = ("target", "framework", "version", "python")  # what may be in a conflict, beside dependencies
+_KINDS = ("target", "framework", "version", "virtual packages", "python")  # what may be in a conflict, beside dependencies
 _SHOWN = 5  # repairs, and things that the index lacks
 _TRIED = 12  # changes that are tried for one conflict
 
@@ -59,13 +59,13 @@ def unsolvable(problem: Problem, solved: SolverAnswers, *, repaired: bool = True
     narrowed, cell = _narrowed(problem, answers)
     parts, reduced = _smallest(problem, narrowed, answers)
     here = replace(problem, project=narrowed)
-    index = [] if answer(here) else [row for row in obstacles(here) if row.index]
-    changes = _changes(problem.project, narrowed, cell, parts) if repaired else ()
+    lacking = () if answer(here) else dict.fromkeys(row.reason for row in obstacles(here) if row.index)
+    changes = _changes(problem, narrowed, cell, parts) if repaired else ()
     return SolverConflict(
         cell=cell,
         narrowed=narrowed,
         requirements=_told(problem, parts),
-        lacking=tuple(row.reason for row in index[:_SHOWN]),
+        lacking=tuple(lacking)[:_SHOWN],
         bounds=_bounds(replace(problem, project=reduced), solved),
         repairs=_repairs(problem, changes, reduced, answers) if repaired else (),
         notes=tuple(as_wheels(problem, solved)) if repaired else (),
@@ -166,7 +166,7 @@ def _pairs(problem: Problem, start: Change, answers: ProjectAnswers) -> Iterator
     after = replace(problem, project=start.apply(problem.project))
     narrowed, cell = _narrowed(after, answers)
     parts, _ = _smallest(after, narrowed, answers)
-    yield from ((start, change) for change in _nearest(_changes(after.project, narrowed, cell, parts)) if change.path != start.path)
+    yield from ((start, change) for change in _nearest(_changes(after, narrowed, cell, parts)) if change.path != start.path)
 
 
 def _tried(project: Project, candidates: Iterable[tuple[Change, ...]], answers: ProjectAnswers) -> Iterator[Repair]:
@@ -177,22 +177,24 @@ def _tried(project: Project, candidates: Iterable[tuple[Change, ...]], answers: 
             changed = change.apply(changed)
         found = answers(changed) if changed.targets else None
         if found:
-            yield Repair(tuple(_worded(project, change, found[0]) for change in changes), found)
+            yield Repair(tuple(_worded(project, change, found) for change in changes), found)
 
 
-def _worded(project: Project, change: Change, found: Resolution) -> Change:
-    """A change that leaves a version open, with the one that is taken."""
+def _worded(project: Project, change: Change, found: Sequence[Resolution]) -> Change:
+    """A change that leaves a version open, with the one that is taken: the first, as a target may leave the framework out."""
     kind, *name = change.path
     if kind == "python":
-        return replace(change, text=f"python {project.python_text} -> {found.python}")
+        return replace(change, text=f"python {project.python_text} -> {found[0].python}")
     if kind == "version":
-        version = next(row.release.version for row in found.choices if row.release.framework == name[0])
+        chosen = (row.release for one in found for row in one.choices)
+        version = next(release.version for release in chosen if release.framework == name[0])
         return replace(change, text=f"{edits.requested_framework(project, name[0])} -> {version}")
     return change
 
 
-def _changes(project: Project, narrowed: Project, cell: tuple[str, Platform] | None, parts: Iterable[Part]) -> Iterator[Change]:
+def _changes(problem: Problem, narrowed: Project, cell: tuple[str, Platform] | None, parts: Iterable[Part]) -> Iterator[Change]:
     """The changes that may end a conflict of some parts, in some cell."""
+    project = problem.project
     for part in parts:
         if part.kind == "python":
             any_python = partial(edits.edited, python=SpecifierSet(), python_text="any python")
@@ -202,9 +204,21 @@ def _changes(project: Project, narrowed: Project, cell: tuple[str, Platform] | N
             yield Change(path=("version", part.name), text=f"another {part.name}", cost=1.5, apply=other)
         if part.kind == "framework":
             yield from without_framework(project, part.name)
+        if part.kind == "virtual packages":
+            yield from _of_promise(problem, *part.name.split(" "))
         if part.kind == "dependency":
             yield from _of_dependency(project, part.name)
     yield from _of_places(project, narrowed, cell)
+
+
+def _of_promise(problem: Problem, name: str, package: str) -> Iterator[Change]:
+    """What the matrices promise of the machines of a target, instead of what the project says of them."""
+    target = problem.matrix.targets.get(name)
+    values = dict.fromkeys(row[package] for row in target.virtual.values() if package in row) if target else ()
+    if values:
+        text = f"target {name}: virtual-packages {package} {' or '.join(values)}, if every machine has it"
+        apply = partial(edits.without_promise, name=name, package=package)
+        yield Change(path=("virtual package", name, package), text=text, cost=4, apply=apply)
 
 
 def _of_dependency(project: Project, spec: str) -> Iterator[Change]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from envgen.model.errors import BadInput
 from envgen.model.facts import Platform
 from envgen.model.packages import Lock, LockedPackage
-from envgen.model.pip import PipIndex
+from envgen.model.pip import LocalPackage, PipIndex
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,7 +35,10 @@ NO_PLACES = WheelPlaces()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExportedCell:
-    """The packages of one target on one platform; `specs` are those of environment.yml, `virtual` what its machine promises."""
+    """The packages of one target on one platform; `specs` are those of environment.yml, `virtual` what its machine promises.
+
+    `local` are packages in folders and files of the repository, which are not in the lock.
+    """
 
     project: str
     target: str
@@ -43,6 +46,7 @@ class ExportedCell:
     lock: Lock
     specs: tuple[str, ...] = ()
     virtual: Mapping[str, str]
+    local: tuple[LocalPackage, ...] = ()
 
     @property
     def environment(self) -> str:

@@ -54,6 +54,12 @@ _FORMATS: tuple[tuple[Callable[[str], bool], _Reader], ...] = (
 )
 
 
+def is_known(text: str) -> bool:
+    """Whether a text looks like a file of some format. `version:`, which a conda-lock.yml has, is in many other files, too."""
+    others = (looks_like for looks_like, reader in _FORMATS if reader is not _conda_locks)
+    return any(looks_like(text) for looks_like in others) or "\npackage:" in f"\n{text}"
+
+
 def read_any(path: Path, shown: str, *, hashes: bool = False) -> tuple[Lock, ...]:
     """The locks at `path`, a file or an installed environment.
 

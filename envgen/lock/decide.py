@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from typing import TYPE_CHECKING
@@ -120,14 +120,14 @@ def _decision(stage: Stage, resolutions: Sequence[Resolution], free: Problem, so
         from envgen.lock.moved import moved
 
         changes = moved(stage.facts, stage.problem, resolutions, solver)
-    chosen = (row.with_moved({**_before(stage, row, solver.index), **_by_solver(changes, name)}) for name, row in todo.items())
+    told = {name: {**_before(stage, row, solver.index), **_by_solver(changes, name)} for name, row in todo.items()}
     gone = _not_kept(stage, resolutions, free, changes, solver)
     lost = {name: _lost(plan.resolutions[name], row) for name, row in todo.items()}
     return Decision(
         plan=plan,
         kept=stage.kept,
-        resolutions=tuple(replace(row, project=plan.project.for_target(row.target.name)) for row in chosen),
-        changed={name: (*gone.get(name, ()), *(changes[name].by_index.values() if changes else ()), *lost[name]) for name in todo},
+        resolutions=tuple(replace(row.with_moved(told[name]), project=plan.project.for_target(name)) for name, row in todo.items()),
+        changed={name: (*gone.get(name, ()), *_by_index(changes, name, told[name]), *lost[name]) for name in todo},
     )
 
 
@@ -151,6 +151,13 @@ def _by_solver(changes: Mapping[str, Moved], target: str) -> Mapping[str, str]:
     return changes[target].by_solver if target in changes else {}
 
 
+def _by_index(changes: Mapping[str, Moved], target: str, told: Mapping[str, str]) -> Iterator[str]:
+    """What the index lacks, where `told` does not say already why a version is not that one (a recorded index lacks much)."""
+    heads = {text.partition(": ")[0] for text in told.values()}
+    rows = changes[target].by_index.values() if target in changes else ()
+    yield from (text for text in rows if text.partition(": ")[0] not in heads)
+
+
 def _before(stage: Stage, found: Resolution, index: Index) -> Mapping[str, str]:
     """What the lock says of its reasons: for what is held, and where the records that show them are not in the index.
 
@@ -160,7 +167,7 @@ def _before(stage: Stage, found: Resolution, index: Index) -> Mapping[str, str]:
     stamp = plan.stamps.get(found.target.name)
     if stamp is None:
         return {}
-    told = {name: text for name, text in stamp.moved.items() if _cites_what_is_there(text, plan.project)}
+    told = {name: text for name, text in stamp.moved.items() if _cites_what_is_there(text, stage.problem.matrix, plan.project)}
     if index.recorded and stamp.chosen == stamped(found):
         return told
     instead = found.target.name in plan.counting and any(
@@ -171,13 +178,20 @@ def _before(stage: Stage, found: Resolution, index: Index) -> Mapping[str, str]:
     return {name: text for name, text in told.items() if name in kept or (instead and name == TARGET)}
 
 
-def _cites_what_is_there(text: str, project: Project) -> bool:
+def _cites_what_is_there(text: str, matrix: Matrix, project: Project) -> bool:
     """Whether each requirement that a reason cites, as in `old 1.0 (environments/x/project.yaml:6)`, is still on that line."""
     rows = (*project.dependencies, *(row for target in project.targets for row in target.dependencies))
     there = {(row.name, row.at.place) for row in rows}
-    frameworks = {row.at.place for row in project.frameworks}
+    there |= {(name, row.at.place) for row in project.frameworks for name in (row.framework, *_packages(matrix, row.framework))}
     cited = ((words.split(), place) for words, place in _CITED.findall(text) if place.startswith(f"{project.at('').file}:"))
-    return all(place in frameworks or any((word, place) in there for word in words) for words, place in cited)
+    return all(any((word, place) in there for word in words) for words, place in cited)
+
+
+def _packages(matrix: Matrix, framework: str) -> set[str]:
+    """The packages that the spellings of a framework for conda request."""
+    every = (row for rows in matrix.frameworks[framework].providers.values() for row in rows)
+    spellings = [row for row in every if row.manager == "conda"]
+    return {spec.rpartition("::")[2].split()[0] for row in spellings for spec in (*row.cpu, *row.cuda)}
 
 
 def _lost(expected: Resolution, found: Resolution) -> tuple[str, ...]:
@@ -196,7 +210,7 @@ class Holdings:
 
     def of(self, project: Project) -> Availability:
         """What the channels of a project hold. The packages of all frameworks are asked for at once: it may take the network."""
-        names = {"python", *(name for row in project.frameworks for name in self._packages(row.framework))}
+        names = {"python", *(name for row in project.frameworks for name in _packages(self._matrix, row.framework))}
         for platform in project.every_platform:
             for channel in project.channels:
                 self._index.fetch(names, locate(channel), platform)
@@ -206,12 +220,6 @@ class Holdings:
             return frozenset.intersection(*(self._pythons(s, project.channels, platform, project.exclude_newer) for s in wanted))
 
         return availability
-
-    def _packages(self, framework: str) -> set[str]:
-        """The packages that the spellings of a framework request."""
-        every = (row for rows in self._matrix.frameworks[framework].providers.values() for row in rows)
-        spellings = [row for row in every if row.manager == "conda"]
-        return {spec.rpartition("::")[2].split()[0] for row in spellings for spec in (*row.cpu, *row.cuda)}
 
     def _of(self, spec: str, channels: tuple[str, ...], platform: Platform, exclude_newer: ExcludeNewer) -> frozenset[Version]:
         from envgen.channels.query import available_pythons

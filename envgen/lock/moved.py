@@ -21,6 +21,7 @@ from envgen.model.facts import Platform, Target
 from envgen.model.packages import Solution
 from envgen.model.project import Project
 from envgen.model.resolution import Choice, Resolution
+from envgen.model.text import minors_text
 from envgen.resolver import specs
 from envgen.resolver.availability import lacking_text
 from envgen.resolver.cells import minors_in
@@ -158,7 +159,18 @@ class Unsolved:
         for name in (target, *(other for other in self.final if other != target)):
             if text := self.alone(name):
                 return text if name == target else f"{name} cannot have it: {text}"
-        return "the targets have no solution with it that they share"
+        return f"the targets have no solution with it that they share{self._apart()}"
+
+    def _apart(self) -> str:
+        """The Pythons for which each target has a solution with it; "" where they share one, and not what it goes with."""
+        minors = minors_in(self.problem.project.python, self.problem.matrix.pythons)
+        found = {name: {python for python in minors if self._has(name, str(python))} for name in self.final}
+        if frozenset.intersection(*map(frozenset, found.values())):
+            return ""
+        return ": " + ", ".join(f"{name} has one for python {minors_text(pythons)}" for name, pythons in found.items() if pythons)
+
+    def _has(self, target: str, python: str) -> bool:
+        return all(self._solvable(self.problem.project, cell, python) for cell in cells_of([self.final[target]]))
 
     def alone(self, target: str) -> str:
         """Why no solution of a target has it; "" where one has it, or it is what was taken."""
@@ -167,12 +179,13 @@ class Unsolved:
         cells = (cell for cell in cells_of([self.final[target]]) if not self._solvable(self.problem.project, cell))
         return next(map(self._text, cells), "")
 
-    def _solvable(self, project: Project, cell: CellRequest) -> bool:
-        """Whether a cell of a project has a solution with the version that was not taken."""
+    def _solvable(self, project: Project, cell: CellRequest, python: str = "") -> bool:
+        """Whether a cell of a project has a solution with the version that was not taken, for one Python or for any."""
         resolution, request = cell
         target = resolution.target.name
         changed = replace(self.problem, project=project)
-        choices = [choice for choice in target_choices(changed, target) if self._is_meant(choice)]
+        meant = (choice for choice in target_choices(changed, target) if python in ("", str(choice.python)))
+        choices = [choice for choice in meant if self._is_meant(choice)]
         matrix = self.problem.matrix
         asked = replace(
             resolution, project=project.for_target(target), dependencies=dependencies_of(matrix, project, resolution.target)

@@ -66,9 +66,15 @@ def _needs(row: Needing, needed: Needed, solution: Mapping[str, Record]) -> str:
             return f"{_chain(row, chain, solution)} needs {_package(name)} {_shown(versions)}"
     theirs = dict(_refused(needed, solution))
     for chain, name, versions in _requirements(row, solution, stop=wanted):
-        if name in theirs and versions not in ("", "*"):
-            return f"{_chain(row, chain, solution)} needs {_package(name)} {_shown(versions)}, and {theirs[name]}"
+        if name in theirs and versions not in ("", "*") and not _meet(name, versions, theirs[name].versions, needed):
+            return f"{_chain(row, chain, solution)} needs {_package(name)} {_shown(versions)}, and {theirs[name].text}"
     return ""
+
+
+def _meet(name: str, ours: str, theirs: str, needed: Needed) -> bool:
+    """Whether the index has a version of a package that is in both ranges: then they do not exclude each other."""
+    versions = {str(row.version) for row in matching_records(needed.index, name, needed.channels, needed.platform)}
+    return any(admits(ours, version) and admits(theirs, version) for version in versions)
 
 
 def _requirements(
@@ -92,7 +98,15 @@ def _chain(row: Needing, chain: Sequence[Record], solution: Mapping[str, Record]
     return named if len(chain) == 1 else f"{named} needs {chain[-1].name} {chain[-1].version}, which"
 
 
-def _refused(needed: Needed, solution: Mapping[str, Record]) -> Iterator[tuple[str, str]]:
+@dataclass(frozen=True, slots=True)
+class _Refusing:
+    """What a version that is not in a solution needs of a package that is, as a range and in words."""
+
+    versions: str
+    text: str
+
+
+def _refused(needed: Needed, solution: Mapping[str, Record]) -> Iterator[tuple[str, _Refusing]]:
     """Packages of the solution that no record of the version can have, and what it needs of them."""
     for spec in needed.specs:
         records = matching_records(needed.index, spec, needed.channels, needed.platform)
@@ -100,8 +114,9 @@ def _refused(needed: Needed, solution: Mapping[str, Record]) -> Iterator[tuple[s
             name, _, rest = dependency.partition(" ")
             ours = solution.get(name)
             if ours and all(_refuses(record.depends, name, ours.version) for record in records):
-                versions = _shown(rest.split(" ")[0])
-                yield name, f"{name_of(match_spec(spec))} {records[-1].version} needs {_package(name)} {versions}"
+                versions = rest.split(" ")[0]
+                text = f"{name_of(match_spec(spec))} {records[-1].version} needs {_package(name)} {_shown(versions)}"
+                yield name, _Refusing(versions, text)
 
 
 def _refuses(depends: Sequence[str], name: str, version: str) -> bool:

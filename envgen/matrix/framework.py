@@ -132,6 +132,7 @@ def _spelling(provider: str, row: SpellingRow, at: Address) -> Spelling:
         cpu=tuple(row.cpu),
         cuda=tuple(row.cuda),
         channels=tuple(row.channels),
+        cpu_channels=tuple(row.cpu_channels),
         index=row.index or "",
         if_installed=tuple(row.if_installed),
         newer_minor=row.newer_minor,

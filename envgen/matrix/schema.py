@@ -114,6 +114,12 @@ class SpellingRow(FileModel):
     channels: list[ChannelText] = Field(
         default=[], min_length=1, description="Of conda packages: all of these must be in the project's `channels:`."
     )
+    cpu_channels: list[ChannelText] = Field(
+        default=[],
+        min_length=1,
+        alias="cpu-channels",
+        description="The same for a project without a CUDA target, where its builds need fewer of the channels.",
+    )
     index: WheelIndexText | None = Field(
         default=None,
         description="Of wheels: `public` for the index that pip asks by default, or the URL of the only index that the packages of "

@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 from envgen.formats.environment_file import is_environment_file
-from envgen.formats.reading import read_any
+from envgen.formats.reading import is_known, read_any
 from envgen.formats.requirements import is_requirements
 from envgen.migrate.environment_files import read_environment
 from envgen.migrate.locks import of_locks
@@ -19,7 +19,6 @@ from envgen.model.errors import BadInput
 from envgen.yamlfile.text import text_of
 
 _ABSENT = "give an environment.yml, a requirements.txt, a pixi.toml, a dependencies.yaml, a lock or a list of packages"
-_NOTHING_KNOWN = "not a lock: expected a mapping here"  # of a file whose format is not told by anything
 _NUMBERED = re.compile(r"^dependencies:", re.MULTILINE)
 _COMPILED = re.compile(r"^\s*#\s+via\b", re.MULTILINE)
 _OF_PIP = re.compile(r"^-|^\.|\s--|[;@\\]|://|^[^\s=<>~!]+\[(?!.*=)")  # options, markers, places, extras
@@ -41,9 +40,10 @@ def read_contents(path: Path, shown: str) -> Contents:
         return _requirements(text, shown, label, _beside(path, shown))
     try:
         return of_locks(read_any(path, shown), shown, label)
-    except BadInput as error:
-        error.hint = _ABSENT if error.what == _NOTHING_KNOWN else error.hint
-        raise
+    except BadInput:
+        if is_known(text):
+            raise
+        raise BadInput("this is no file that can be brought in", where=shown, hint=_ABSENT) from None
 
 
 def _of_conda(text: str) -> bool:

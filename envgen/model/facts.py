@@ -103,6 +103,7 @@ class Spelling:
     cpu: tuple[str, ...]
     cuda: tuple[str, ...]
     channels: tuple[str, ...]  # must all be in the project, because builds depend on them
+    cpu_channels: tuple[str, ...] = ()  # the same for a project without CUDA, where its builds depend on fewer
     newer_minor: bool  # whether a build for CUDA X.Y is asked for beside a newer minor of X (the cuda-version dialect)
     same_cuda: bool = False  # whether a companion's CUDA builds go with builds of its framework for the same CUDA alone
     index: str = ""  # of wheels: the URL of the index that has them, or PUBLIC_INDEX
@@ -114,6 +115,10 @@ class Spelling:
     def manager(self) -> Literal["conda", "pip"]:
         """What installs the builds."""
         return "pip" if self.index else "conda"
+
+    def channels_of(self, variants: Iterable[Variant]) -> tuple[str, ...]:
+        """The channels that a project needs for builds of these variants."""
+        return self.channels if any(variants) else self.cpu_channels or self.channels
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -319,10 +324,7 @@ class Matrix:
 
     @cached_property
     def built(self) -> frozenset[Variant]:
-        """Every variant that a conda package was made for. One that stands for several, such as every CUDA 12, does not count.
-
-        Wheels count where a project asks for them: `built_with`.
-        """
+        """Every variant that a conda package was made for, none for several (every CUDA 12); for wheels `built_with`."""
         return self.built_with(())
 
     def built_with(self, wheels: Collection[str]) -> frozenset[Variant]:

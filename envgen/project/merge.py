@@ -24,7 +24,8 @@ def merged(matrix: Matrix, draft: Draft) -> Draft:
     """
     targets = _targets(matrix, draft)
     if not targets:
-        raise BadInput("targets is missing", where=draft.project.at(""), hint="add it")
+        hint = "write for example `targets: [cpu]`, or `cuda: newest` for the newest CUDA that the rest allows"
+        raise BadInput("targets is missing", where=draft.project.at(""), hint=hint)
     frameworks = _frameworks(matrix, draft, targets)
     named = {row.framework for row in (*draft.project.frameworks, *(alias.framework for alias in draft.aliases if alias.framework))}
     notes = tuple(host_note(row, frameworks) for row in frameworks if row.framework not in named)

@@ -39,6 +39,10 @@ def _wheels(matrix: Matrix, framework: RequestedFramework, alias: AliasMeaning) 
     provider = matrix.frameworks[framework.framework].of_wheels
     if not alias.of_pip or not re.search(r"[+\[]", alias.text) or framework.provider or not provider:
         return ""
+    releases = matrix.frameworks[framework.framework].releases
+    wheels = (row for row in releases if any(build.provider == provider for build in row.builds))
+    if not any(row.version in framework.versions for row in wheels):
+        return ""
     return f", or give {framework.framework} the value `{{version: {_version(framework)}, provider: {provider}}}` for its wheels"
 
 

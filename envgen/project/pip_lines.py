@@ -12,7 +12,7 @@ from envgen.model.address import Address
 from envgen.model.errors import BadInput
 from envgen.model.facts import Reason
 from envgen.model.pip import LocalPackage, PipIndex
-from envgen.project.schema import PipIndexRow
+from envgen.project.schema import PipIndexRow, repository_hint
 from envgen.yamlfile.document import Document
 
 _OPTION = re.compile(r"(?P<option>--?[A-Za-z][\w-]*)(?:[\s=]+(?P<value>.+))?")
@@ -42,7 +42,7 @@ def local_package(text: str, at: Address) -> LocalPackage | None:
         return package
     hint = _INSTEAD.get(option, _NO_OPTION).format(value=value or "...")
     if option in ("-e", "--editable"):
-        hint = "write a folder, such as `-e .` or `-e ./packages/mine`"
+        hint = repository_hint(value) or "write a folder, such as `-e .` or `-e ./packages/mine`"
     raise BadInput(f"`{option}` is an option of pip, not a requirement", where=at, hint=hint)
 
 
@@ -65,9 +65,7 @@ def check_requirement(text: str, at: Address, build: Collection[str]) -> None:
         found = Requirement(text)
     except InvalidRequirement as error:
         hint = 'for example "einops >=0.8", "name @ git+https://host/name@rev", or "-e ." for a folder'
-        if "git+" in text.split("@", maxsplit=1)[0]:
-            guess = re.sub(r"(?:\.git)?(?:@.*)?$", "", text.split("?", maxsplit=1)[0]).rpartition("/")[2]
-            hint = f'name the package: "{guess or "name"} @ {text.strip()}"'
+        hint = repository_hint(text) or hint
         cause = str(error).split("\n", 1)[0]
         raise BadInput(f"`{text}` is not a requirement: {cause}", where=at, hint=hint) from None
     if found.url and found.url.startswith("file:"):

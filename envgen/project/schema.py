@@ -25,7 +25,7 @@ from envgen.yamlfile.schema import FileModel, RangeText, Text, VirtualName, Virt
 CUDA_HINT = 'write newest, "12", "12.6" or {driver: "535"}'
 OWN_CUDA_HINT = 'write "12.9", or {linux-64: "12.9", win-64: "12.8"}, or none'
 SPEC = r"(?:[^\s:#]+::)?([A-Za-z0-9_][A-Za-z0-9_.-]*)\s*(?:[\s=<>!~\[][^#]*)?"
-_DRIVER = rf" *(?:>= *)?({VERSION}) *"
+_DRIVER = rf" *(?:>= *)?[Rr]?({VERSION}) *"  # NVIDIA calls the branch 535 R535
 
 
 def _dependency(value: object) -> str:
@@ -36,9 +36,19 @@ def _dependency(value: object) -> str:
     )
 
 
+def repository_hint(text: str) -> str:
+    """How to write a repository without a name before it, such as `-e git+https://host/x.git#egg=x`; "" for other text."""
+    found = re.search(r"(?:^|\s)(git\+[^\s#]+)(?:#(?:\S*&)?egg=([\w.-]+))?", text)
+    if not found or "@" in text[: found.start()]:
+        return ""
+    guess = re.sub(r"(?:\.git)?(?:@.*)?$", "", found[1].split("?", maxsplit=1)[0]).rpartition("/")[2]
+    return f'name the package: "{found[2] or guess or "name"} @ {found[1]}"'
+
+
 def _requirement(value: object) -> str:
     if not isinstance(value, str) or not value.isprintable() or "#" in value:
-        raise PydanticCustomError("expected_text", "not a requirement", {"hint": 'for example "einops >=0.8"'})
+        hint = repository_hint(value) if isinstance(value, str) else ""
+        raise PydanticCustomError("expected_text", "not a requirement", {"hint": hint or 'for example "einops >=0.8"'})
     if re.search(CREDENTIALS, value):
         hint = "put it in an environment variable: https://$NAME:$WORD@host/..."
         raise PydanticCustomError("requirement", "this URL contains a password or token", {"hint": hint})

@@ -209,7 +209,8 @@ class Candidates:
         spelling = self.matrix.frameworks[framework].spellings.get((provider, release.version))
         if spelling is None:
             return Reason(f"{framework} {release.version} is not published by {provider}", release.at)
-        missing = [channel for channel in spelling.channels if channel not in self.project.channels]
+        needed = spelling.channels_of((built[0], *(variant for _, variant in built[1])))
+        missing = [channel for channel in needed if channel not in self.project.channels]
         if missing:
             return Reason(f"{framework} from {provider} needs {', '.join(missing)} in channels:", self.project.at("channels"))
         choice = Choice(release=release, provider=provider, spelling=spelling, variant=built[0], elsewhere=built[1])

@@ -37,6 +37,11 @@ MORE = (
     Package("common", "2.0"),
     Package("wants-126", "1.0", depends=("cuda-version 12.6.*",)),
     Package("pytorch-like", "1.0", depends=("common 1.*",)),
+    *(
+        Package(f"new-{python}", version, depends=(f"pytorch {of}.*", f"python {pythons}"))
+        for python in ("311", "312")
+        for version, of, pythons in (("2.0", "2.7", f"3.{python[1:]}.*"), ("1.0", "2.6", ">=3.11"))
+    ),
 )
 
 
@@ -168,6 +173,15 @@ def test_packages_that_meet_in_a_third_are_told_by_what_each_needs_of_it(site: W
     site.project("p", project("pytorch-like", targets="cpu"))
     because = f"pytorch-like 1.0 ({FILE}:6) needs common 1.*, and pytorch 2.7.1 needs common >=2,<3"
     assert moves(locked(site, "--index", tmp_path / "index"))[0] == f"pytorch 2.6.0, not 2.7.1: {because}"
+
+
+def test_targets_that_have_it_for_different_pythons_are_named_with_them(site: Workspace, index: Path) -> None:
+    """Each target has a solution with the newest release, and they share a Python only with an older one."""
+    targets = "\n  cpu: {dependencies: [new-311]}\n  cu126: {dependencies: [new-312]}"
+    site.project("p", project("einops").replace("targets: [cpu, cu126]", f"targets:{targets}"))
+    done = locked(site, "--index", index)
+    why = "the targets have no solution with it that they share: cpu has one for python 3.11, cu126 has one for python 3.12"
+    assert moves(done)[0] == moves(done, "cu126")[0] == f"pytorch 2.6.0, not 2.7.1: {why}"
 
 
 def test_a_target_of_its_own_moves_with_the_one_that_must_and_says_why(site: Workspace, index: Path) -> None:

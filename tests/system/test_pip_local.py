@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -120,3 +123,60 @@ def test_a_repository_is_pinned_to_a_commit(site: Workspace, server: Server, tmp
     done = site.envgen("install", "p", "--target", "cpu")
     assert done.status == 0, done.err
     assert said(site) == "1"
+
+
+def copied(text: str, source: Path, folder: Path) -> list[str]:
+    """Do what the COPY lines of a Dockerfile do before it installs; what the last stage takes from there."""
+    kept = []
+    for words in re.findall(r"^COPY (.*)$", text, re.MULTILINE):
+        option, what, place = ["", *(json.loads(words) if words.startswith("[") else words.split(" "))][-3:]
+        if option:
+            kept.append(place)
+        elif (source / what).is_dir():
+            shutil.copytree(source / what, folder / place, dirs_exist_ok=True)
+        else:
+            (folder / place).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(source / what, folder / place)
+    return kept
+
+
+@pytest.mark.parametrize(
+    ("line", "kept"),
+    [("-e ./packages/mine", ["/repository/packages/mine"]), ("./my own/mine", []), ("./dist/tinymine-1.0-py3-none-any.whl", [])],
+)
+def test_a_dockerfile_copies_all_that_install_reads(
+    line: str, kept: list[str], site: Workspace, server: Server, tmp_path: Path
+) -> None:
+    """In a folder with nothing else `install` finds everything; the last stage takes along what the environment refers to."""
+    path = site.root / line.removeprefix("-e ")
+    package(path.parent / "mine")
+    subprocess.run(
+        [sys.executable, "-c", f"import backend; backend.build_wheel({str(path.parent)!r})"], cwd=path.parent / "mine", check=True
+    )
+    site.project("p", project(server, line))
+    assert site.envgen("lock").status == 0
+    done = site.envgen("export", "p", "--format", "dockerfile")
+    assert (done.status, done.err) == (0, ""), done.err
+    alone = tmp_path / "image" / "repository"
+    alone.mkdir(parents=True)
+    assert copied(done.out, site.root, alone) == ["/opt/env", *kept]
+    installed = site.envgen("install", "p", "--target", "cpu", "--prefix", tmp_path / "env", "--root", alone)
+    assert installed.status == 0, installed.err
+    command = [tmp_path / "env/bin/python", "-c", "import tinymine; print(tinymine.__file__)"]
+    where = subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+    assert [f"/{found.relative_to(alone.parent)}" for found in [Path(where).parent] if found.is_relative_to(alone)] == kept
+
+
+def test_what_is_exported_without_a_package_in_a_folder_says_so(site: Workspace, server: Server) -> None:
+    package(site.root / "mine")
+    site.project("p", project(server, "-e ./mine", "./mine"))
+    assert site.envgen("lock").status == 0
+    done = site.envgen("export", "p", "--format", "explicit")
+    note = "is not in the lock, and so not in what is exported; afterwards install it: pip install --no-deps"
+    assert (done.status, done.talk.splitlines()) == (
+        0,
+        [
+            f"environments/p/project.yaml:5:7: `-e ./mine` {note} -e ./mine",
+            f"environments/p/project.yaml:5:20: `./mine` {note} ./mine",
+        ],
+    )

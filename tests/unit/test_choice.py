@@ -24,7 +24,7 @@ from envgen.explain.model import Explained
 from envgen.explain.report import explained_data, explained_text
 from envgen.model.facts import Matrix
 from envgen.model.project import Project
-from envgen.resolver.resolve import Problem, answer, resolve
+from envgen.resolver.resolve import Problem, answer, possible, resolve
 
 Explain = Callable[[str], dict[str, Explained]]
 
@@ -105,6 +105,28 @@ def test_targets_that_need_not_agree_and_share_a_python_are_explained() -> None:
         "alpha 2.0",
         ["without it, the targets share python 3.11"],
     )
+
+
+@pytest.mark.parametrize("targets", ["cpu, cu129", "cu129, cpu", "cu129"])
+def test_a_price_is_of_the_targets_that_have_the_framework(explain: Explain, targets: str) -> None:
+    """A CPU target leaves out CuPy and cuDF; cuDF 26.6 needs another CuPy than the newest that is requested."""
+    text = project_text("{cupy: '<=14.1.0', cudf: '*'}", targets).replace("[conda-forge]", "[rapidsai, conda-forge]")
+    found = explain(text)
+    price = "cu129 would have cupy 14.0.1 instead of 14.1.0: earlier frameworks count more"
+    assert stopped(found["cu129"], "cudf") == ("cudf 26.6.1", [price])
+    assert not found.get("cpu") or not found["cpu"].alternatives.keys() & {"cudf", "cupy"}
+
+
+@pytest.mark.parametrize("targets", [("cpu",), ("cu126",), ("cpu", "cu126")])
+def test_frameworks_whose_candidates_do_not_go_together_are_no_choice(targets: tuple[str, ...]) -> None:
+    """Each of them serves each target alone, and no Python is one of both."""
+    builds = {
+        name: {"1.0": (row("", PLATFORMS, python), row("12.6", PLATFORMS, python))}
+        for name, python in zip(("alpha", "beta"), PYTHONS, strict=False)
+    }
+    problem = problem_of(builds, {"alpha": "", "beta": ""}, targets, ("linux-64",))
+    alone = [replace(problem, project=replace(problem.project, frameworks=(one,))) for one in problem.project.frameworks]
+    assert [(possible(one), answer(one) is not None) for one in (*alone, problem)] == [(True, True), (True, True), (False, False)]
 
 
 # --- what a person reads --------------------------------------------------------------------------------------------------

@@ -17,6 +17,7 @@ from envgen.export.wheel_files import pylock_text, requirements_text
 from envgen.model.address import Address
 from envgen.model.errors import BadInput
 from envgen.model.packages import Lock, LockedPackage
+from envgen.model.pip import LocalPackage
 
 FEED, OWN = "https://conda.anaconda.org/conda-forge", "https://h.example/own"
 SHA, MD5 = "ab" * 32, "cd" * 16
@@ -45,6 +46,7 @@ PACKAGES = (
     conda("python", "osx-arm64", "3.12.9"),
 )
 LOCK = Lock(shown="conda-lock.yml", format="conda-lock 1", environment="", packages=PACKAGES, channels=("conda-forge", OWN))
+AT = Address("environments/p/project.yaml", 5, 7)
 LINUX = {"__unix": "0", "__linux": "5.10", "__glibc": "2.28", "__archspec": "1 x86_64_v3"}
 
 
@@ -97,7 +99,22 @@ CASES: Mapping[str, Callable[[], str]] = {
     "pixi: a platform with GPUs and no driver": lambda: platform_entry("x", "linux-64", {"__cuda_arch": "7.0"}),
     "pixi: specs": lambda: "\n".join(map(dependency_line, ("a", "a.b >=1", "c::a 1.* *_0", "A_b-c * mkl*"))),
     "a Dockerfile": lambda: dockerfile_text("p", CELLS[2:4] + CELLS[:1]).replace(__version__, "VERSION"),
+    "a Dockerfile: packages in folders": lambda: docker_of("-e ./packages/mine", "my wheels/a-1.0-py3-none-any.whl", "./b/../c"),
+    "a Dockerfile: the repository itself": lambda: docker_of("-e ."),
+    "a Dockerfile: from a repository": lambda: docker_of(url="git+https://host.example/x@0123"),
+    "a Dockerfile: a folder beside the repository": lambda: docker_of("-e ../mine"),
+    "a Dockerfile: a folder of this machine": lambda: docker_of("~/mine"),
+    "a Dockerfile: a folder of a drive": lambda: docker_of("C:/mine"),
+    "a Dockerfile: a wheel of this machine": lambda: docker_of(url="file:///srv/wheels/a-1.0-py3-none-any.whl"),
+    "a Dockerfile: a repository of this machine": lambda: docker_of(url="git+file:///srv/x@0123"),
 }
+
+
+def docker_of(*local: str, url: str = "") -> str:
+    """The Dockerfile of a cell with these packages in folders, or with a wheel that comes from a URL, from its stage on."""
+    rows = [LocalPackage(path=text.removeprefix("-e "), editable=text.startswith("-e "), at=AT) for text in local]
+    lock = replace(LOCK, packages=tuple(replace(row, url=url) for row in PACKAGES[3:4])) if url else LOCK
+    return dockerfile_text("p", [replace(CPU, lock=lock, local=tuple(rows))]).partition("COPY environments environments\n\n")[2]
 
 
 def lines_of(title: str) -> Iterable[str]:

@@ -242,11 +242,21 @@ def test_a_reason_that_cites_a_line_of_the_project_goes_with_it(project: str, as
     assert (found.alpha, found.why) == ("2.0.0", {"alpha": NEEDS} if stays else {})
 
 
+@pytest.mark.parametrize("asked", [{}, OFFLINE])
+def test_a_reason_that_cites_a_framework_goes_with_it(asked: Any, site: Site) -> None:
+    """Frameworks share a line, as in `frameworks: {alpha: "*", beta: "*"}`."""
+    channel = [*NEW, Row("beta", "3.0.0"), Row("betalib", "3.0.0", "cpu_py311_0", ("python 3.11.*", "alpha <2.1"), "linux-64")]
+    both, at = "{alpha: '*', beta: '*'}", "environments/p/project.yaml:2"
+    why = {"alpha": f"alpha 2.0.0, not 2.1.0: beta 3.0.0 ({at}) needs alpha <2.1"}
+    assert locks(site, channel, text(frameworks=both))["cpu"].why == why
+    assert locks(site, channel, text(), **asked)["cpu"].why == {}
+
+
 def test_a_reason_stays_with_what_is_held_and_with_the_recorded_index(site: Site) -> None:
     assert locks(site, NEW, text("old, lib"))["cpu"].why == {"alpha": NEEDS}
     assert locks(site, NEW, text("old"))["cpu"].why == {"alpha": NEEDS}
     found = locks(site, NEW, text("old"), **OFFLINE, update=True)
-    assert found == {"cpu": Is("relocked", "3.11", "2.0.0", notes=(NEEDS, LACKS), why={"alpha": NEEDS})}
+    assert found == {"cpu": Is("relocked", "3.11", "2.0.0", notes=(NEEDS,), why={"alpha": NEEDS})}  # which says more than LACKS
     # another choice has reasons of its own, and so has the same one without the lock
     assert locks(site, OLD, text("old"), update=True) == {"cpu": Is("relocked", "3.11", "2.0.0", notes=(LACKS,))}
     assert locks(site, NEW, text("old, lib"), update=True)["cpu"].why == {"alpha": NEEDS}

@@ -19,6 +19,8 @@ ROWS = [
     Row("torch", "2.9.0", depends=("shared >=2,<3.0a0",)),
     Row("torch", "2.8.0", depends=("shared",)),
     Row("torch", "2.7.0", depends=("shared >=9",)),
+    Row("shared", "2.1"),
+    Row("shared", "3.1"),
 ]
 
 
@@ -108,6 +110,8 @@ def test_what_refuses_a_version_is_said_with_its_place(
         # all builds of the version refuse the shared package that is there
         ("torch 2.10.*", "shared 2.*", "2.1", f"a 1.5 ({FILE}:9) needs shared 2.*, and torch 2.10.1 needs shared >=3,<4"),
         ("torch 2.9.*", "shared >=3", "3.1", f"a 1.5 ({FILE}:9) needs shared >=3, and torch 2.9.0 needs shared >=2,<3"),
+        # what a newer release of it would give both is not the reason
+        ("torch 2.10.*", "shared >=2", "2.1", f"it has no solution with a 1.5 ({FILE}:9)"),
         # one build does not: 2.8.0 of `torch <2.10` takes any
         ("torch <2.10,>=2.8", "shared >=3", "3.1", f"it has no solution with a 1.5 ({FILE}:9)"),
         # what takes any version of it is not the reason

@@ -23,7 +23,7 @@ from envgen.model.platforms import PLATFORMS
 from envgen.model.project import Project
 from envgen.model.resolution import Choice, Resolution
 from envgen.resolver.availability import Availability, no_index
-from envgen.resolver.resolve import Problem, Unsatisfiable, answer, possible, resolve
+from envgen.resolver.resolve import Problem, Unsatisfiable, answer, obstacles, possible, resolve
 
 AT = Address("x.yaml", 1, 1)
 
@@ -279,6 +279,20 @@ def _platforms_in(text: str) -> set[str]:
 def test_without_frameworks_the_newest_python_is_taken_everywhere(real: Matrix) -> None:
     resolutions = resolve(real, project_of(REAL_PROJECTS["alone"], real))
     assert {r.python for r in resolutions} == {max(real.pythons)}
+
+
+def test_without_a_cuda_target_only_the_channels_of_the_cpu_builds_are_needed(real: Matrix) -> None:
+    """The official command for CPU is `-c pytorch`; the nvidia channel has what the CUDA builds depend on."""
+    text = project_text("{pytorch: {version: '2.5.1', with: [torchvision, torchaudio]}}", "cpu").replace(
+        "[conda", "[pytorch, conda"
+    )
+    assert chosen(resolve(real, project_of(text, real))) == {
+        "cpu": {"pytorch": "2.5.1", "torchvision": "0.20.1", "torchaudio": "2.5.1"}
+    }
+    with pytest.raises(Unsatisfiable) as error:
+        resolve(real, project_of(text.replace("[cpu]", "[cpu, cu121]"), real))
+    needs = {obstacle.reason.text for obstacle in obstacles(error.value.problem)}
+    assert "pytorch from pytorch needs nvidia in channels:" in needs
 
 
 def test_an_index_has_the_last_word() -> None:

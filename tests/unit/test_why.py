@@ -20,6 +20,7 @@ from envgen.explain.conflict import smallest
 from envgen.explain.explain import conflict
 from envgen.explain.facts import facts
 from envgen.explain.model import Conflict
+from envgen.explain.phrases import published_reason
 from envgen.explain.repairs import repairs
 from envgen.explain.report import conflict_json, conflict_text
 from envgen.explain.requirements import requirements
@@ -279,6 +280,18 @@ REAL_CONFLICTS = {
         ["conda-forge has no pytorch 2.2.*; the nearest releases are 2.1.2 and 2.3.0"],
         ["pytorch 2.2.* -> 2.3.0", "pytorch 2.2.* -> 2.1.2", "pytorch from provider pytorch and channels pytorch, nvidia"],
     ),
+    "a release after the last of a provider": (
+        project_text("{pytorch: {version: '2.6', provider: pytorch}}", "cu124").replace("[conda", "[pytorch, nvidia, conda"),
+        ["pytorch 2.6"],
+        ["pytorch has no pytorch 2.6; CUDA 12.4 builds end with 2.5.1"],
+        ["pytorch 2.6 -> 2.5.1"],
+    ),
+    "a release before the first that is listed": (
+        project_text("{pytorch: '1.9.*'}", "cpu", python="3.9"),
+        ["pytorch 1.9.*"],
+        ["the matrices list pytorch of conda-forge from 1.10.0 on, and no 1.9.*"],
+        ["pytorch 1.9.* -> 1.10.0", "pytorch from provider pytorch and channels pytorch"],
+    ),
     "a CUDA that is gone": (
         project_text("{pytorch: '>=2.6'}", "cu118"),
         ["target cu118", "pytorch >=2.6"],
@@ -326,6 +339,12 @@ REAL_CONFLICTS = {
         ["pytorch from provider pytorch", "channels conda-forge"],
         ["pytorch from pytorch needs the channels pytorch, nvidia"],
         ["pytorch from provider conda-forge", "pytorch from provider pytorch and channels pytorch, nvidia"],
+    ),
+    "a channel that is missing for CPU": (
+        project_text("{pytorch: {version: '2.1.0', provider: pytorch}}", "cpu"),
+        ["pytorch from provider pytorch", "channels conda-forge"],
+        ["pytorch from pytorch needs the channels pytorch"],
+        ["pytorch from provider conda-forge", "pytorch from provider pytorch and channels pytorch"],
     ),
     "a platform without CUDA": (
         project_text("{pytorch: '*'}", "cu126", platforms="osx-arm64"),
@@ -557,3 +576,16 @@ def test_repairs_are_looked_for_only_where_the_conflict_is(real: Matrix) -> None
     assert not possible(problem)
     assert {part.kind for part in parts} == {"target", "driver", "floor"}
     assert [repair.changes[0].text for repair in repairs(problem, parts)] == REAL_CONFLICTS["a driver that is too old"][3]
+
+
+@pytest.mark.parametrize(
+    ("versions", "said"),
+    [
+        (">=2.4", "pytorch has only 2.4.0, 2.4.1, 2.5.0, 2.5.1 of pytorch >=2.4"),
+        (">=2.3.1", "pytorch has only 5 releases, 2.3.1 to 2.5.1, of pytorch >=2.3.1"),
+    ],
+)
+def test_of_many_releases_of_a_provider_the_first_and_the_last_are_named(real: Matrix, versions: str, said: str) -> None:
+    text = project_text(f"{{pytorch: {{version: '{versions}', provider: pytorch}}}}", "cpu")
+    project = project_of(text, real)
+    assert published_reason(Problem(real, project), project.frameworks[0]).text == said

@@ -330,6 +330,18 @@ def test_a_requirement_as_only_wheels_are_spelled_says_how_to_have_them(line: st
     assert (wheels.notes, wheels.frameworks[0].provider) == ((), "pypi")
 
 
+@pytest.mark.parametrize("line", ["tensorflow[and-cuda]==2.13.1", "torch==1.13.1+cu117"])
+def test_wheels_that_the_matrices_do_not_list_are_not_offered(line: str, real: Matrix) -> None:
+    (note,) = read(real, {"pip": [line]}).notes
+    assert "wheels" not in note.text
+
+
+@pytest.mark.parametrize("text", ["R535", ">=R535", ">= r535.104"])
+def test_a_branch_of_drivers_as_nvidia_calls_it(text: str, real: Matrix) -> None:
+    project = read(real, {"targets": ["cpu"], "driver": text})
+    assert (project.driver, project.notes) == (read(real, {"targets": ["cpu"], "driver": text.lower().replace("r", "")}).driver, ())
+
+
 def test_a_requirement_as_conda_packages_are_spelled_too_says_nothing_of_wheels(real: Matrix) -> None:
     for line in ("torch==2.5.1", "tensorflow-gpu"):
         (note,) = [row for row in read(real, {"pip": [line], "targets": ["cpu"]}).notes if line in row.text]
@@ -458,7 +470,7 @@ WRONG: dict[str, tuple[Words, str]] = {
     "a number": ({"cuda": 12.1}, "cuda: expected a string, got the number 12.1"),
     "two drivers": ({"cuda": {"driver": "535"}, "driver": ">=550"}, "cuda.driver: 535, but driver: is 550 at environments/demo/project.yaml:"),
     "an unknown key": ({"cuda": {"drivers": "535"}}, "cuda.drivers: unknown key"),
-    "no targets": ({"frameworks": {"pytorch": "*"}}, "1:1: targets is missing"),
+    "no targets": ({"frameworks": {"pytorch": "*"}}, "1:1: targets is missing\n\nhint: write for example `targets: [cpu]`, or `cuda: newest`"),
     "no targets by a word": ({"pip": ["torch"]}, "1:1: targets is missing"),
     "a marker": (
         {"pip": ['tensorflow[and-cuda]; platform_system == "Linux"']},
@@ -560,10 +572,28 @@ def test_the_extras_of_a_folder_are_for_the_project_to_list(real: Matrix) -> Non
     ("--no-binary torch", "write `pip-build: [torch]`"),
     ("-r more.txt", "write the lines of more.txt as items of `pip:`"),
     ("--extra-index-url https://host.example/simple", "write `pip-indexes: {NAME: {url: https://host.example/simple, packages: [PACKAGE]}}`"),
+    ("-e git+https://h.example/x/y.git", 'name the package: "y @ git+https://h.example/x/y.git"'),
+    ("-e ssh://h.example/x", "write a folder, such as `-e .` or `-e ./packages/mine`"),
     ("--unheard-of", "remove it: options of pip do not belong to `pip:`; `envgen help pip` has the keys that there are"),
 ])  # fmt: skip
 def test_an_option_of_pip_is_refused_with_the_key_to_write(line: str, hint: str, real: Matrix) -> None:
     with pytest.raises(BadInput, match="is an option of pip, not a requirement") as error:
+        read(real, {"targets": ["cpu"], "pip": [line]})
+    assert error.value.hint == hint
+
+
+@pytest.mark.parametrize(
+    ("line", "hint"),
+    [
+        ("-e git+https://h.example/x/y.git@main#egg=Z", 'name the package: "Z @ git+https://h.example/x/y.git@main"'),
+        ("git+https://h.example/x/y@v1#subdirectory=a&egg=Z.z", 'name the package: "Z.z @ git+https://h.example/x/y@v1"'),
+        ("git+https://h.example/x/y.git@v1?a=b#subdirectory=a", 'name the package: "y @ git+https://h.example/x/y.git@v1?a=b"'),
+        ("y @ git+https://h.example/x/y.git#subdirectory=a", 'for example "einops >=0.8"'),
+        ("einops # the newest", 'for example "einops >=0.8"'),
+    ],
+)
+def test_a_repository_in_the_spelling_of_pip_is_named(line: str, hint: str, real: Matrix) -> None:
+    with pytest.raises(BadInput, match="not a requirement") as error:
         read(real, {"targets": ["cpu"], "pip": [line]})
     assert error.value.hint == hint
 
