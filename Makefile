@@ -107,7 +107,7 @@ site: $(VENV)/.ready-docs  ## Build the website in dist/site; a broken link is a
 	$(ENVGEN) matrix show --html dist/site/matrix.html $(if $(SITE),--url '$(SITE)/matrix.html' --picture '$(SITE)/matrix.png')
 
 bench: $(VENV)/.ready-dev  ## Run the benchmarks, or the parts in ARGS, and write benchmarks/RESULTS.md
-	$(BIN)/python benchmarks/run.py $(ARGS)
+	$(BIN)/python -m benchmarks $(ARGS)
 
 gpu-pack: $(VENV)/.ready-dev  ## Pack what gpu-check needs on a machine without a network into dist/gpu-wheels
 	$(BIN)/python benchmarks/gpu/gpu_pack.py $(ARGS)

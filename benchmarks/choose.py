@@ -2,73 +2,68 @@
 
 from __future__ import annotations
 
-import os
-import time
 from pathlib import Path
-from unittest.mock import patch
+from typing import TYPE_CHECKING
 
-Row = tuple[str, str, str]  # what is measured, the measured value, the goal
+from benchmarks.counted_lock import Counted, counted_lock
+from benchmarks.measure import Row
+
+if TYPE_CHECKING:
+    from envgen.model.resolution import Resolution
+
 ROUNDS = 3
-HEAD = 'python: ">=3.10"\ntargets: [{target}]\nplatforms: [linux-64]\nchannels: [conda-forge]\n'
-FIRST = (
-    "pytorch, numpy, pandas for cpu and cu126",
-    "cpu, cu126",
-    'frameworks: {pytorch: "2.7.1"}\ndependencies: [numpy, pandas]\n',
-)
+HEAD = 'python: ">=3.10"\ntargets: [{target}]\nplatforms: [linux-64]\nchannels: [conda-forge]\nframeworks: {{{frameworks}}}\n'
+FIRST = ("cpu, cu126", 'pytorch: "2.7.1"', "dependencies: [numpy, pandas]\n")
 MOVED = (
-    ("pytorch with flash-attn for cu129", "cu129", 'frameworks: {pytorch: "*"}\ndependencies: [flash-attn]\n'),
-    ("pytorch with xformers for cu118", "cu118", 'frameworks: {pytorch: "*"}\ndependencies: [xformers]\n'),
-    ("jax with tensorflow for cpu and cu126", "cpu, cu126", 'frameworks: {jax: "*", tensorflow: "*"}\n'),
+    ("pytorch with flash-attn for cu129", "cu129", 'pytorch: "*"', "dependencies: [flash-attn]\n"),
+    ("pytorch with xformers for cu118", "cu118", 'pytorch: "*"', "dependencies: [xformers]\n"),
+    ("jax with tensorflow for cpu and cu126", "cpu, cu126", 'jax: "*", tensorflow: "*"', ""),
 )
-
-
-def locked(root: Path, target: str, text: str, index: Path) -> tuple[int, float, list[str]]:
-    """Solves and seconds of one lock, and the choice of its first target."""
-    import rattler
-
-    from envgen.cli.console import Terminal
-    from envgen.lock.pipeline import lock
-    from envgen.machine.locked import best_here
-    from envgen.model.layout import Layout
-    from envgen.model.run import LockRequest
-
-    path = root / "environments" / "bench" / "project.yaml"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(HEAD.format(target=target) + text, encoding="utf-8")
-    request = LockRequest(projects=("bench",), index_folder=index, jobs=os.cpu_count() or 1, update=True)
-    begun = time.perf_counter()
-    with patch("envgen.channels.solve.rattler_solve", wraps=rattler.solve) as counted:
-        outcomes = lock(Layout(root), request, Terminal(), best_here).whole()
-    resolution = outcomes[0].resolution
-    chosen = [f"{choice.release.framework} {choice.release.version}" for choice in resolution.choices]
-    return counted.call_count, time.perf_counter() - begun, [*chosen, f"python {resolution.python}"]
-
-
-def pinned(chosen: list[str], text: str) -> str:
-    """The project with the releases of the choice written into it."""
-    rows = ", ".join('{}: "{}"'.format(*row.split(" ")) for row in chosen[:-1])
-    rest = [line for line in text.splitlines(keepends=True) if not line.startswith("frameworks:")]
-    return "".join((f"frameworks: {{{rows}}}\n", *rest))
 
 
 def choose_rows(root: Path, index: Path) -> list[Row]:
     """The rows on choices that the records change; none where the index holds too little for them."""
     from envgen.model.errors import EnvgenError
 
-    found: list[Row] = []
     try:
-        count, _, _ = min((locked(root, *FIRST[1:], index) for _ in range(ROUNDS)), key=lambda row: row[1])
-        found.append((f"lock of {FIRST[0]}, whose first choice solves: solves for 2 cells, and one to align them", str(count), "3"))
-        for what, target, text in MOVED:
-            runs = [locked(root, target, text, index) for _ in range(ROUNDS)]
-            count, seconds, chosen = min(runs, key=lambda row: row[1])
-            cells = len(target.split(","))
-            alone = min(locked(root, target, pinned(chosen, text), index)[1] for _ in range(ROUNDS))
-            label = f"lock of {what}, moved to {', '.join(chosen)}: solves beyond the {cells} of its cells, with the reason"
-            found.append((label, str(count - cells), "-"))
-            found.append(
-                ("the same, seconds more than with these releases written in the project", f"{seconds - alone:.2f} s", "below 5 s")
-            )
+        first = _fastest(root, index, *FIRST)
+        return [
+            (
+                "lock of pytorch, numpy, pandas for cpu and cu126, whose first choice solves: solves for 2 cells, and one to align them",
+                str(first.solves),
+                "3",
+            ),
+            *(row for moved in MOVED for row in _moved_rows(root, index, *moved)),
+        ]
     except EnvgenError as error:
         print(f"not measured in this index: {error.what.splitlines()[0]}")
-    return found
+        return []
+
+
+def _moved_rows(root: Path, index: Path, what: str, target: str, frameworks: str, rest: str) -> list[Row]:
+    """The rows on one project, beside the same with what was chosen written into it."""
+    moved = _fastest(root, index, target, frameworks, rest)
+    chosen, python = _chosen(moved.resolution), moved.resolution.python
+    pinned = ", ".join(f'{name}: "{version}"' for name, version in chosen.items())
+    alone = _fastest(root, index, target, pinned, rest)
+    cells = len(target.split(","))
+    told = ", ".join((*(f"{name} {version}" for name, version in chosen.items()), f"python {python}"))
+    seconds = moved.sample.seconds - alone.sample.seconds
+    return [
+        (
+            f"lock of {what}, moved to {told}: solves beyond the {cells} of its cells, with the reason",
+            str(moved.solves - cells),
+            "-",
+        ),
+        ("the same, seconds more than with these releases written in the project", f"{seconds:.2f} s", "below 5 s"),
+    ]
+
+
+def _fastest(root: Path, index: Path, target: str, frameworks: str, rest: str) -> Counted:
+    text = HEAD.format(target=target, frameworks=frameworks) + rest
+    return min((counted_lock(root, "bench", text, index) for _ in range(ROUNDS)), key=lambda run: run.sample.seconds)
+
+
+def _chosen(resolution: Resolution) -> dict[str, str]:
+    """Framework to version, of the first target."""
+    return {choice.release.framework: str(choice.release.version) for choice in resolution.choices}

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import yaml
 
-Row = tuple[str, str, str]  # what is measured, the measured value, the goal
-REPO = Path(__file__).parent.parent
+from benchmarks.measure import REPO, Row
+
 ROUNDS = 3
 SIZE = 1_700_000  # characters
 

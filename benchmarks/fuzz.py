@@ -8,7 +8,8 @@ import sys
 import time
 from pathlib import Path
 
-Row = tuple[str, str, str]  # what is measured, the measured value, the goal
+from benchmarks.measure import Row
+
 COUNT = 2000  # of each kind, the same in every run
 WHAT = {"locks": "locks of every format", "projects": "projects", "beside": "files beside a lock", "words": "words"}
 

@@ -14,8 +14,8 @@ from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
-Row = tuple[str, str, str]  # what is measured, the measured value, the goal
-REPO = Path(__file__).parent.parent
+from benchmarks.measure import REPO, Row
+
 ROUNDS = 5
 NAMES = ("one", "two", "three", "four", "five")
 PROJECT = """\

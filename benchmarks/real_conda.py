@@ -16,8 +16,8 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 
-Row = tuple[str, str, str]  # what is measured, the measured value, the goal
-REPO = Path(__file__).parent.parent
+from benchmarks.measure import REPO, Row
+
 ROUNDS = 3
 
 

@@ -9,15 +9,13 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from resolver import Row
-
+from benchmarks.measure import REPO, Row
 from envgen.lock.keep_records import compared, tidy_records
 from envgen.model.layout import Layout
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-REPO = Path(__file__).parent.parent
 EXAMPLE = "jax"  # the project with the smallest locks
 FEW, MANY = 100, 400
 

@@ -1,6 +1,6 @@
 """A repository of many projects, made from the examples and their recorded index, so that it is locked without a network.
 
-    python benchmarks/repository.py FOLDER [--projects 200]
+    python -m benchmarks.repository FOLDER [--projects 200]
 
 Each project has 4 targets and 3 platforms, as far as a target supports them: there is no CUDA on macOS. The projects repeat a few kinds
 with a few sets of dependencies, so most cells equal a cell of another project.
@@ -16,7 +16,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-REPO = Path(__file__).parent.parent
+from benchmarks.measure import REPO
+
 VISION: dict[str, Any] = {
     "python": "3.12",
     "frameworks": {"pytorch": ">=2.5"},
@@ -68,7 +69,7 @@ def repository(folder: Path, count: int) -> Path:
 
 
 if __name__ == "__main__":
-    options = argparse.ArgumentParser(description=__doc__)
+    options = argparse.ArgumentParser("python -m benchmarks.repository", description=__doc__)
     options.add_argument("folder", type=Path)
     options.add_argument("--projects", type=int, default=200)
     asked = options.parse_args()

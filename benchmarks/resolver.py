@@ -13,6 +13,7 @@ from pathlib import Path
 
 from packaging.version import Version
 
+from benchmarks.measure import REPO, Row
 from envgen.explain.explain import conflict
 from envgen.matrix.load import load_matrix
 from envgen.model.facts import Framework, Matrix
@@ -20,9 +21,7 @@ from envgen.model.project import Project
 from envgen.project.load import load_project
 from envgen.resolver.resolve import Problem, Unsatisfiable, answer, possible
 
-REPO = Path(__file__).parent.parent
 ROUNDS = 5
-Row = tuple[str, str, str]  # what is measured, the measured value, the goal
 THREE = ("pytorch", "tensorflow", "jax")
 
 

@@ -14,10 +14,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parent))
-from resolver import Row
+from benchmarks.measure import REPO, Row
 
-REPO = Path(__file__).parent.parent
 EXAMPLES = sorted(path.parent.name for path in (REPO / "environments").glob("*/project.yaml"))
 
 

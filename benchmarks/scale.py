@@ -5,19 +5,14 @@ counts less in it than in elapsed time.
 
 from __future__ import annotations
 
+import os
 import shutil
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-sys.path.insert(0, str(Path(__file__).parent))
-from repository import repository
-from resolver import Row
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
-    from run import Sample
+from benchmarks.cells import every_cell
+from benchmarks.measure import REPO, Row, Sample, once
+from benchmarks.repository import repository
 
 COMMANDS = {
     "lock": "nothing to do, not known yet",
@@ -27,39 +22,34 @@ COMMANDS = {
     "list": "list",
     "verify": "verify",
 }
+GOALS = {"nothing to do": "below 2 s", "verify": "below 4 s"}
 
 
-def scale_rows(
-    run: Callable[[Sequence[str]], Sample], rattler: Callable[[Path, Path], Sample], scratch: Path, projects: int
-) -> list[Row]:
-    """The rows of the table; `run` measures one envgen command, `rattler` a solve of every cell of a repository from an index."""
-    root = repository(scratch / "many", projects)
-    alone = repository(scratch / "alone", 4)
+def scale_rows(scratch: Path, projects: int) -> list[Row]:
+    """The rows of the table, for a repository of so many projects."""
+    root, alone = repository(scratch / "many", projects), repository(scratch / "alone", 4)
     index = shutil.copytree(root / "environments" / "index", scratch / "index")
-    first = run(["--root", str(root), "lock", "--index", str(index)])
-    run(["--root", str(alone), "lock", "--index", str(index)])
-    locks = len(list(root.glob("environments/*/*/conda-lock.yml")))
-    head = f"{projects} projects, {locks} locks"
-    every = rattler(repository(scratch / "cells", projects), index)
-    found = [
+    first, _ = (_run(folder, "lock", "--index", str(index)) for folder in (root, alone))
+    every = every_cell(scratch, repository(scratch / "cells", projects), index)
+    head = f"{projects} projects, {len(list(root.glob('environments/*/*/conda-lock.yml')))} locks"
+    return [
         (f"{head}: first lock", _text(first), "below 400 MiB"),
         ("the same, relative to a solve of every cell with rattler alone", f"{first.processor / every.processor:.2f}", "below 1.2"),
+        *((f"{head}: {what}", _text(_run(root, *words.split())), GOALS.get(what, "-")) for words, what in COMMANDS.items()),
+        (f"{head}: one project with a new dependency", _text(_edited(root, index)), "-"),
+        ("the same in a repository of 4 projects", _text(_edited(alone, index)), "-"),
     ]
-    for words, what in COMMANDS.items():
-        taken = run(["--root", str(root), *words.split()])
-        found.append(
-            (f"{head}: {what}", _text(taken), "below 2 s" if words == "lock " else "below 4 s" if words == "verify" else "-")
-        )
-    edited = [_edited(run, folder, index) for folder in (root, alone)]
-    found.append((f"{head}: one project with a new dependency", _text(edited[0]), "-"))
-    found.append(("the same in a repository of 4 projects", _text(edited[1]), "-"))
-    return found
 
 
-def _edited(run: Callable[[Sequence[str]], Sample], root: Path, index: Path) -> Sample:
+def _run(root: Path, *words: str) -> Sample:
+    environment = {name: value for name, value in os.environ.items() if name != "ENVGEN_INDEX"}  # offline
+    return once([sys.executable, "-m", "envgen", "--root", str(root), *words], REPO, environment)
+
+
+def _edited(root: Path, index: Path) -> Sample:
     path = root / "environments" / "p00003" / "project.yaml"
     path.write_text(path.read_text(encoding="utf-8").replace('"jupyterlab"', '"jupyterlab", "networkx"'), encoding="utf-8")
-    return run(["--root", str(root), "lock", "p00003", "--index", str(index)])
+    return _run(root, "lock", "p00003", "--index", str(index))
 
 
 def _text(sample: Sample) -> str:

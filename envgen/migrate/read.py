@@ -43,7 +43,7 @@ def read_contents(path: Path, shown: str) -> Contents:
     except BadInput:
         if is_known(text):
             raise
-        raise BadInput("this is no file that can be brought in", where=shown, hint=_ABSENT) from None
+        raise BadInput("envgen cannot bring in this kind of file", where=shown, hint=_ABSENT) from None
 
 
 def _of_conda(text: str) -> bool:

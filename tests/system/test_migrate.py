@@ -127,7 +127,11 @@ def test_a_pair_with_an_open_cuda_is_for_the_newest_that_the_project_allows(work
             ),
         ),
         ({"Containerfile": "FROM x\n"}, 2, "hint: give an environment.yml, a requirements.txt, a pixi.toml, a dependencies.yaml,"),
-        ({"a.yml": "services: {}\n"}, 2, "error: a.yml: this is no file that can be brought in\n\nhint: give an environment.yml,"),
+        (
+            {"a.yml": "services: {}\n"},
+            2,
+            "error: a.yml: envgen cannot bring in this kind of file\n\nhint: give an environment.yml,",
+        ),
         ({"a.yml": "version: 1\npackage: x\n"}, 2, "hint: restore it with `git checkout -- FILE`, or create it again"),
         ({"a.yml": "dependencies: [python=3.8, pytorch=2.7]\n"}, 3, "error: "),
     ],
