@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
-from functools import cached_property
+from functools import cached_property, partial
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -23,12 +23,13 @@ from envgen.model.errors import BadInput
 from envgen.model.facts import Matrix
 from envgen.model.findings import Finding
 from envgen.model.layout import FILES, Layout
+from envgen.review.read_once import ReadOnce
 
 if TYPE_CHECKING:
     from envgen.lock.plan import MachineTarget
     from envgen.lock.unchanged import RawInputs
     from envgen.model.run import Reporter
-    from envgen.verify.judgements import Judgements
+    from envgen.review.of_project import KnownLocks
 
 _VARIABLE = re.compile(r"\$\{?([A-Za-z_][A-Za-z0-9_]*)")
 
@@ -54,9 +55,11 @@ def check(layout: Layout, names: Sequence[str], today: date, reporter: Reporter,
         matrix = cached_matrix(layout)
     except BadInput:  # which is among the findings about the facts
         return Checked(tuple(_facts(layout, today)), 0)
+    layout = ReadOnce.of(layout)
     digests = Digests(layout)
     wanted = names or layout.projects()
     reporter.begin("checking", len(wanted))
+    facts = () if names else tuple(_facts(layout, today))
     projects: list[Finding] = []
     for name in wanted:
         projects += _project(layout, matrix, machine_target, digests, name)
@@ -64,7 +67,7 @@ def check(layout: Layout, names: Sequence[str], today: date, reporter: Reporter,
     reporter.end()
     if names:
         return Checked(tuple(projects), sum(path.parent.parent.name in names for path in digests.locks))
-    return Checked((*_facts(layout, today), *projects, *_repository(layout, digests)), len(digests.locks))
+    return Checked((*facts, *projects, *_repository(layout, digests)), len(digests.locks))
 
 
 class Digests:
@@ -86,11 +89,11 @@ class Digests:
         return RawInputs(self._layout, LockRequest())
 
     @cached_property
-    def judgements(self) -> Judgements:
-        """What `verify` says of the platforms of the locks that were looked at so far."""
-        from envgen.verify.judgements import Judgements
+    def known(self) -> KnownLocks:
+        """What is known of the locks that were looked at so far."""
+        from envgen.review.of_project import KnownLocks
 
-        return Judgements()
+        return KnownLocks()
 
     def text(self, path: Path) -> str:
         """The text of a file; "" for one that is missing or cannot be read: whoever needs it says so."""
@@ -150,27 +153,28 @@ def _facts(layout: Layout, today: date) -> Iterator[Finding]:
 
 def _project(layout: Layout, matrix: Matrix, machine_target: MachineTarget, digests: Digests, name: str) -> tuple[Finding, ...]:
     """What disagrees in one project; from the cache where none of its files and none of the facts has changed."""
-    stale = stale_now(layout, matrix, name, machine_target, digests)
 
     def found() -> tuple[Finding, ...]:
         from envgen.review.of_project import of_locks
 
-        return tuple(of_locks(layout, matrix, name, stale, digests.judgements))
+        stale = _stale(layout, matrix, name, machine_target, digests)
+        return (*stale, *of_locks(layout, matrix, name, stale, digests.known))
 
-    return (*stale, *remembered(tuple, key_of("locks", inputs_of(layout, matrix, name, digests)), found))
+    return remembered(tuple, key_of("project", inputs_of(layout, matrix, name, digests)), found)
 
 
 def stale_now(layout: Layout, matrix: Matrix, name: str, machine_target: MachineTarget, digests: Digests) -> tuple[Finding, ...]:
     """What is stale of a project, or why that cannot be told; from the cache where nothing that decides it has changed."""
-
-    def found() -> tuple[Finding, ...]:
-        from envgen.review.of_project import stale_or_why
-        from envgen.review.stale import stale_if_unchanged
-
-        known = stale_if_unchanged(layout, digests.raw, name, _Quiet())
-        return tuple(stale_or_why(layout, matrix, name, _Quiet(), machine_target, digests.raw)) if known is None else known
-
+    found = partial(_stale, layout, matrix, name, machine_target, digests)
     return remembered(tuple, key_of("stale", inputs_of(layout, matrix, name, digests)), found)
+
+
+def _stale(layout: Layout, matrix: Matrix, name: str, machine_target: MachineTarget, digests: Digests) -> tuple[Finding, ...]:
+    from envgen.review.of_project import stale_or_why
+    from envgen.review.stale import stale_if_unchanged
+
+    known = stale_if_unchanged(layout, digests.raw, name, _Quiet())
+    return tuple(stale_or_why(layout, matrix, name, _Quiet(), machine_target, digests.raw)) if known is None else known
 
 
 def inputs_of(layout: Layout, matrix: Matrix, name: str, digests: Digests) -> str:

@@ -2,35 +2,39 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
-from functools import cache, partial
+from dataclasses import dataclass, field, replace
 
+from envgen.cache import key_of
 from envgen.composition.cells import records_of_cells, sizes_of
 from envgen.composition.graph import CellGraph
 from envgen.formats.conda_lock import read_stamp
 from envgen.formats.environment_yml import read_specs
+from envgen.formats.reading import read_conda_lock
 from envgen.lock.plan import MachineTarget
 from envgen.lock.unchanged import RawInputs
 from envgen.model.address import Address
 from envgen.model.errors import BadInput, EnvgenError
 from envgen.model.facts import Matrix
 from envgen.model.findings import Finding, Verified
-from envgen.model.layout import LOCK, SPEC, Layout
+from envgen.model.layout import FILES, LOCK, SPEC, Layout
 from envgen.model.packages import Lock
 from envgen.model.project import Project
 from envgen.model.run import LockRequest, Reporter
 from envgen.project.cached import cached_project
 from envgen.resolver.resolve import Unsatisfiable
 from envgen.review import rules_content, rules_limits  # noqa: F401 - they fill the registries
+from envgen.review.asks import unnamed
 from envgen.review.made import made, of_error
 from envgen.review.registry import CONTENT, LIMITS, READING, LimitCase, LockCase
 from envgen.review.stale import stale_of_project
 from envgen.verify.judgements import Judgements
-from envgen.verify.verify import ProjectByName, VerifyRequest, verified
-from envgen.yamlfile.document import parse
+from envgen.verify.verify import verified_as
+from envgen.yamlfile.document import parsed
 
 _UPDATE = "envgen update {project} --target {target}"
+_NAMED = re.compile(r"^(?:#|name: |    envgen-wanted: ).*\n", re.MULTILINE)  # lines that differ by the name of the project alone
 _TOLD_BETTER = {"other-run", "edited"}  # rules of verify about what `check` says with its reason
 
 
@@ -59,33 +63,62 @@ def _is_of_a_target(error: EnvgenError, project: str) -> bool:
     return place.startswith(f"{project.rpartition('/')[0]}/") and place != project
 
 
-def of_locks(layout: Layout, matrix: Matrix, name: str, stale: Sequence[Finding], judgements: Judgements) -> Iterator[Finding]:
-    """What is wrong with what the locks of a project hold, where they can be read; `judgements` are those of other projects."""
-    by_name = cache(partial(cached_project, layout, matrix))
-    unread = {found.target for found in stale if found.rule in READING}
-    known = _known_targets(by_name, name)
-    is_stale = {found.target for found in stale}
-    for target in layout.locked_targets(name):
-        path = layout.target(name, target) / LOCK
-        if target in unread or target not in known:
-            continue
-        try:
-            items = verified(layout, matrix, by_name, VerifyRequest(paths=(path,)), judgements)
-            if target not in is_stale:
-                yield from _held(layout, by_name(name), items, target, layout.read(path))
-                yield from _exceeded(layout, by_name(name), target, items[0].lock)
-        except BadInput as error:
-            if target not in is_stale:  # else it is a file beside the lock, which is reported
-                yield of_error("lock", error, layout.shown(path), name, target)
-            continue
-        yield from _verified(items, name, target)
+@dataclass(frozen=True, slots=True)
+class KnownLocks:
+    """What is known of the locks that were looked at so far, by one set of facts: judgements, and what nothing is wrong with."""
+
+    judgements: Judgements = field(default_factory=Judgements)
+    sound: set[str] = field(default_factory=set)
 
 
-def _known_targets(by_name: ProjectByName, name: str) -> frozenset[str]:
+def of_locks(layout: Layout, matrix: Matrix, name: str, stale: Sequence[Finding], known: KnownLocks) -> Iterator[Finding]:
+    """What is wrong with what the locks of a project hold, where they can be read.
+
+    A lock that says the same as one that is `known` to be sound, for a project that asks for the same, is not read again.
+    """
     try:
-        return frozenset(row.name for row in by_name(name).targets)
-    except EnvgenError:
-        return frozenset()
+        project = cached_project(layout, matrix, name)
+    except EnvgenError:  # which is a finding of its own
+        return
+    unread = {found.target for found in stale if found.rule in READING}
+    targets = {row.name for row in project.targets} - unread
+    is_stale, asked = {found.target for found in stale}, unnamed(project)
+    for target in (target for target in layout.locked_targets(name) if target in targets):
+        said = "" if target in is_stale or _is_limited(project, target) else _said(layout, name, target, asked)
+        if said not in known.sound:
+            found = tuple(_of_lock(layout, matrix, project, target, known.judgements, is_stale=target in is_stale))
+            known.sound.update([said] if said and not found else [])
+            yield from found
+
+
+def _said(layout: Layout, project: str, target: str, asked: str) -> str:
+    """The digest of what decides whether a lock is sound: what its files say, and its project; "" where one cannot be read."""
+    texts: list[str] = []
+    try:
+        for path in (layout.target(project, target) / file for file in FILES):
+            head, _, body = layout.read(path).partition("\npackage:") if path.is_file() else ("missing", "", "")
+            texts += (_NAMED.sub("", head), body)
+    except BadInput:
+        return ""
+    return key_of(asked, target, *texts)
+
+
+def _of_lock(
+    layout: Layout, matrix: Matrix, project: Project, target: str, judgements: Judgements, *, is_stale: bool
+) -> Iterator[Finding]:
+    path = layout.target(project.name, target) / LOCK
+    try:
+        text = layout.read(path)
+        lock = read_conda_lock(path, text, layout.shown(path))
+        items = verified_as(lock, project, target, matrix, judgements)
+        if not is_stale:
+            yield from _held(layout, project, lock, target, text)
+            yield from _exceeded(layout, project, target, lock)
+    except BadInput as error:
+        if not is_stale:  # else it is a file beside the lock, which is reported
+            yield of_error("lock", error, layout.shown(path), project.name, target)
+        return
+    yield from _verified(items, project.name, target)
 
 
 def _verified(items: Iterable[Verified], name: str, target: str) -> Iterator[Finding]:
@@ -97,9 +130,8 @@ def _verified(items: Iterable[Verified], name: str, target: str) -> Iterator[Fin
             yield replace(found, at=at, project=name, target=target, fix=fix)
 
 
-def _held(layout: Layout, project: Project, items: Sequence[Verified], target: str, text: str) -> Iterator[Finding]:
+def _held(layout: Layout, project: Project, lock: Lock, target: str, text: str) -> Iterator[Finding]:
     """What the rules about the packages of a lock find."""
-    lock = items[0].lock
     stamp = read_stamp(text, lock.shown)
     spec = layout.target(project.name, target) / SPEC
     if stamp is None or not spec.is_file():
@@ -118,7 +150,7 @@ def _held(layout: Layout, project: Project, items: Sequence[Verified], target: s
 
 def _exceeded(layout: Layout, project: Project, target: str, lock: Lock) -> Iterator[Finding]:
     """What the rules about the limits of a project find."""
-    if not project.licenses and project.budget.of(target) is None:
+    if not _is_limited(project, target):
         return
     cells = [
         CellGraph(
@@ -138,9 +170,13 @@ def _exceeded(layout: Layout, project: Project, target: str, lock: Lock) -> Iter
     yield from (made(rule, at, what, project.name, target) for rule in LIMITS.values() for at, what in rule.judge(case))
 
 
+def _is_limited(project: Project, target: str) -> bool:
+    return bool(project.licenses) or project.budget.of(target) is not None
+
+
 def _pip_of(text: str, shown: str) -> tuple[str, ...]:
     """The pip section of an environment.yml."""
-    data = parse(text, shown).data
+    data = parsed(text, shown).data
     rows = data.get("dependencies") if isinstance(data, Mapping) else None
     found = (row.get("pip") for row in rows or () if isinstance(row, Mapping))
     return tuple(str(item) for items in found for item in items or ())

@@ -63,7 +63,10 @@ def parse(text: str, shown: str, *, aliases: bool = False) -> Document:
 
 @lru_cache(_FILES)
 def parsed(text: str, shown: str) -> Document:
-    """What `parse` returns, once for each text: the facts are read again for every change that is tried. Raises BadInput."""
+    """What `parse` returns, once for each text: a change is tried with facts that were read before, and many rules read a file.
+
+    Raises BadInput.
+    """
     return parse(text, shown)
 
 
