@@ -5,9 +5,9 @@ The projects and locks are those of the work tree, on both sides: so whatever di
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cache, partial
 from itertools import chain
 from pathlib import Path
 
@@ -19,11 +19,13 @@ from envgen.model.facts import Matrix
 from envgen.model.impact import Impact, ImpactKind, Move, RowChange, TargetImpact, TargetState
 from envgen.model.layout import Layout
 from envgen.model.project import Project
+from envgen.model.run import Stamp
 from envgen.project.cached import cached_project
 from envgen.review.asks import Asks
 from envgen.review.attribution import edits_between, row_changes
-from envgen.review.check import Digests, inputs_of
+from envgen.review.digests import Digests
 from envgen.review.other_facts import OtherFacts
+from envgen.review.read_once import ReadOnce
 from envgen.review.rows import RowEdit
 
 
@@ -38,15 +40,16 @@ class _Pair:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Side:
-    """A repository with some facts, what they make of projects, and the digests of its files."""
+    """A repository with some facts, what they make of projects, the digests of its files, and the stamps of its locks."""
 
     layout: Layout
     asks: Asks
     digests: Digests
+    stamps: Callable[[str], Mapping[str, Stamp]]
 
     def inputs_of(self, name: str) -> str:
         """The digest of all that decides about a project."""
-        return inputs_of(self.layout, self.asks.matrix, name, self.digests)
+        return self.digests.inputs_of(self.asks.matrix, name)
 
     def project(self, name: str) -> Project | None:
         """A project; None where it cannot be read with these facts, which is told as a state."""
@@ -61,14 +64,15 @@ def impact(layout: Layout, base: str, folder: Path, names: Sequence[str] = ()) -
 
     Raises BadInput about facts that cannot be read, and about a project that cannot be read with any of them.
     """
-    other = OtherFacts.of(layout, folder)
+    layout, other = ReadOnce.of(layout), OtherFacts.of(layout, folder)
     if not other.matrices.is_dir():
         raise BadInput(f"{base} has no {other.matrices.name}/", hint="compare with a revision or a folder that has it")
     files = tuple(_changed(layout, other))
     if not files:
         return Impact(base=base, files=(), targets=(), count=0)
-    old = _Side(layout=other, asks=Asks(_facts_of(other, base)), digests=Digests(other))
-    new = _Side(layout=layout, asks=Asks(cached_matrix(layout)), digests=Digests(layout))
+    digests, stamps = Digests(layout), cache(partial(_stamps, layout))  # of both sides: their projects and locks are the same
+    old = _Side(layout=other, asks=Asks(_facts_of(other, base)), digests=digests.with_facts_of(other), stamps=stamps)
+    new = _Side(layout=layout, asks=Asks(cached_matrix(layout)), digests=digests, stamps=stamps)
     same = not any(file.startswith(f"{layout.templates.name}/") for file in files)
     pairs = [pair for name in names or layout.projects() for pair in _pairs(name, old, new, same_templates=same)]
     found = tuple(told for pair in pairs if (told := _told(pair, new.asks.matrix)))
@@ -100,7 +104,8 @@ def _changed_by(
 
     asks, same = Asks(matrix), layout is old.layout
     others = {name: rows for name, (row, rows) in before.items() if not (same and row and asks.sees_as(old.asks, row))}
-    pairs = chain.from_iterable(_paired(name, rows, tuple(states(layout, asks, name, told=False))) for name, rows in others.items())
+    after = {name: tuple(states(layout, asks, name, old.stamps(name), told=False)) for name in others}
+    pairs = chain.from_iterable(_paired(name, rows, after[name]) for name, rows in others.items())
     told = (_told(pair, matrix) for pair in pairs)
     return tuple(row.environment for row in told if row and row.kind != "update")
 
@@ -160,9 +165,15 @@ def _states(side: _Side, name: str) -> tuple[TargetState, ...]:
     def made() -> tuple[TargetState, ...]:
         from envgen.review.states import states
 
-        return tuple(states(side.layout, side.asks, name))
+        return tuple(states(side.layout, side.asks, name, side.stamps(name)))
 
     return remembered(tuple, key_of("impact", side.inputs_of(name)), made)
+
+
+def _stamps(layout: Layout, name: str) -> Mapping[str, Stamp]:
+    from envgen.review.states import stamps_of
+
+    return stamps_of(layout, name)
 
 
 # --- what differs ---------------------------------------------------------------------------------------------------------

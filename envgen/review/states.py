@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from envgen.formats import conda_lock
 from envgen.lock.hold import stamped
@@ -10,9 +10,10 @@ from envgen.lock.plan import rendered
 from envgen.lock.render import digest
 from envgen.model.address import Address
 from envgen.model.errors import BadInput
-from envgen.model.facts import Platform, Reason
+from envgen.model.facts import Reason
 from envgen.model.impact import TargetState
 from envgen.model.layout import LOCK, Layout
+from envgen.model.packages import SolveRequest
 from envgen.model.resolution import Resolution
 from envgen.model.run import Stamp
 from envgen.project.cached import cached_project
@@ -23,20 +24,24 @@ from envgen.review.asks import Asks
 _SHOWN = 3  # parts of a conflict in one line
 
 
-def states(layout: Layout, asks: Asks, name: str, *, told: bool = True) -> Iterator[TargetState]:
-    """Each target of a project as some facts make it; where they make nothing of it, why. The facts of that only if `told`."""
+def states(
+    layout: Layout, asks: Asks, name: str, stamps: Mapping[str, Stamp] | None = None, *, told: bool = True
+) -> Iterator[TargetState]:
+    """Each target of a project as some facts make it; where they make nothing of it, why. The facts of that only if `told`.
+
+    `stamps` are those of its locks, where they are known.
+    """
     try:
-        yield from tuple(_states(layout, asks, name, told=told))
+        yield from tuple(_states(layout, asks, name, stamps_of(layout, name) if stamps is None else stamps, told=told))
     except BadInput as error:
         shown = layout.shown(layout.project(name))
         yield TargetState(at=Address(shown, 1, 1), name="", why=f"{error.where or shown}: {error.what}")
 
 
-def _states(layout: Layout, asks: Asks, name: str, *, told: bool) -> Iterator[TargetState]:
+def _states(layout: Layout, asks: Asks, name: str, stamps: Mapping[str, Stamp], *, told: bool) -> Iterator[TargetState]:
     try:
         project = cached_project(layout, asks.matrix, name)
-        stamps = {row.name: stamp for row in project.targets if (stamp := _stamp(layout, name, row.name))}
-        found = asks.choices(project, stamps)
+        found = asks.choices(project, {row.name: stamps[row.name] for row in project.targets if row.name in stamps})
         if found is None:
             raise unsatisfiable(Problem(asks.matrix, project))
     except Unsatisfiable as error:
@@ -63,11 +68,15 @@ def _without_choice(error: Unsatisfiable, why: str) -> Iterator[TargetState]:
         yield TargetState(at=row.at, name=row.name, why=why)
 
 
+def stamps_of(layout: Layout, project: str) -> dict[str, Stamp]:
+    """The stamps of the locks of a project, by target. One that cannot be read is left out: `check` reports it."""
+    return {target: stamp for target in layout.locked_targets(project) if (stamp := _stamp(layout, project, target))}
+
+
 def _stamp(layout: Layout, project: str, target: str) -> Stamp | None:
-    """The stamp of a lock; None where there is none that can be read, which `check` reports."""
     path = layout.target(project, target) / LOCK
     try:
-        return conda_lock.read_stamp(layout.read(path), layout.shown(path)) if path.is_file() else None
+        return conda_lock.read_stamp(layout.read(path), layout.shown(path))
     except BadInput:
         return None
 
@@ -82,15 +91,14 @@ def _state(layout: Layout, chosen: Resolution, newest: Resolution) -> TargetStat
         cuda=str(chosen.target.cuda) if chosen.target.cuda else "",
         chosen=stamped(chosen),
         newest=stamped(newest),
-        asked={platform: tuple(_asked(chosen, platform)) for platform in chosen.platforms},
+        asked={request.platform: tuple(_asked(request)) for request in specs.requests(chosen)},
         files=digest(chosen, files, layout.templates),
         driver=driver.removeprefix(">="),
     )
 
 
-def _asked(chosen: Resolution, platform: Platform) -> Iterator[str]:
+def _asked(request: SolveRequest) -> Iterator[str]:
     """What the solver is asked for one platform."""
-    request = specs.request(chosen, platform)
     yield from request.specs
     yield from (f"{text} (limit)" for text in request.constraints)
     yield from (f"{name} {value}" for name, value in sorted(request.virtual.items()))

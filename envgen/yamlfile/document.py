@@ -18,7 +18,7 @@ from envgen.model.text import shortened
 from envgen.yamlfile.nodes import TEXT, KeyPath, address, compose, resolved_tag, walk
 from envgen.yamlfile.text import source
 
-_FILES = 64  # that are remembered: more than a repository has in matrices/
+_FILES = 500  # that are remembered: more than a repository has in matrices/, and most have projects
 _MOST = 100_000  # values in a file whose aliases are followed
 
 
