@@ -64,7 +64,19 @@ class Digests:
 
     def inputs_of(self, matrix: Matrix, name: str) -> str:
         """The digest of all that decides what is found in a project."""
-        return key_of(matrix.digest, self.templates, name, self._of_project(name))
+        return key_of(matrix.digest, self.templates, name, self.of_project(name))
+
+    def of_project(self, name: str) -> str:
+        """The digest of a project file, of the files of its targets, and of what they name."""
+        if name not in self._projects:
+            project, folder = self._layout.known_project(name), self._layout.environments / name
+            files = sorted(path for file in FILES for path in folder.glob(f"*/{file}"))
+            text = self.text(project)
+            records = self._records if any(key in text for key in ("budget", "licenses")) else ()  # limits are judged by them
+            named = sorted(set(_VARIABLE.findall(text)))  # a channel may have `$NAME` in it
+            environment = ((variable, os.environ.get(variable, "")) for variable in named)
+            self._projects[name] = key_of(self._all((project, *files, *records)), *chain.from_iterable(environment))
+        return self._projects[name]
 
     def of_repository(self) -> str:
         """The digest of all locks and of the recorded index."""
@@ -80,18 +92,6 @@ class Digests:
     @cached_property
     def _records(self) -> tuple[Path, ...]:
         return tuple(sorted(path for path in self._layout.index.glob("**/*.json") if path.is_file()))
-
-    def _of_project(self, name: str) -> str:
-        """The digest of a project file, of the files of its targets, and of what they name."""
-        if name not in self._projects:
-            project, folder = self._layout.known_project(name), self._layout.environments / name
-            files = sorted(path for file in FILES for path in folder.glob(f"*/{file}"))
-            text = self.text(project)
-            records = self._records if any(key in text for key in ("budget", "licenses")) else ()  # limits are judged by them
-            named = sorted(set(_VARIABLE.findall(text)))  # a channel may have `$NAME` in it
-            environment = ((variable, os.environ.get(variable, "")) for variable in named)
-            self._projects[name] = key_of(self._all((project, *files, *records)), *chain.from_iterable(environment))
-        return self._projects[name]
 
     def _all(self, paths: Iterable[Path]) -> str:
         return key_of(*chain.from_iterable((self._layout.shown(path), self._of(path)) for path in paths))

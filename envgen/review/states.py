@@ -2,45 +2,41 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 
-from envgen.formats import conda_lock
 from envgen.lock.hold import stamped
-from envgen.lock.plan import rendered
-from envgen.lock.render import digest
 from envgen.model.address import Address
 from envgen.model.errors import BadInput
 from envgen.model.facts import Reason
 from envgen.model.impact import TargetState
-from envgen.model.layout import LOCK, Layout
+from envgen.model.layout import Layout
 from envgen.model.packages import SolveRequest
 from envgen.model.resolution import Resolution
-from envgen.model.run import Stamp
 from envgen.project.cached import cached_project
 from envgen.resolver import specs
 from envgen.resolver.resolve import Problem, Unsatisfiable, unsatisfiable
 from envgen.review.asks import Asks
+from envgen.review.shared import Shared
 
 _SHOWN = 3  # parts of a conflict in one line
 
 
-def states(
-    layout: Layout, asks: Asks, name: str, stamps: Mapping[str, Stamp] | None = None, *, told: bool = True
-) -> Iterator[TargetState]:
+def states(layout: Layout, asks: Asks, name: str, shared: Shared | None = None, *, told: bool = True) -> Iterator[TargetState]:
     """Each target of a project as some facts make it; where they make nothing of it, why. The facts of that only if `told`.
 
-    `stamps` are those of its locks, where they are known.
+    What is `shared` with other facts is not read and made again.
     """
     try:
-        yield from tuple(_states(layout, asks, name, stamps_of(layout, name) if stamps is None else stamps, told=told))
+        yield from tuple(_states(layout, asks, name, shared or Shared(layout), told=told))
     except BadInput as error:
         shown = layout.shown(layout.project(name))
         yield TargetState(at=Address(shown, 1, 1), name="", why=f"{error.where or shown}: {error.what}")
 
 
-def _states(layout: Layout, asks: Asks, name: str, stamps: Mapping[str, Stamp], *, told: bool) -> Iterator[TargetState]:
+def _states(layout: Layout, asks: Asks, name: str, shared: Shared, *, told: bool) -> Iterator[TargetState]:
     try:
         project = cached_project(layout, asks.matrix, name)
+        stamps = shared.stamps(name)
         found = asks.choices(project, {row.name: stamps[row.name] for row in project.targets if row.name in stamps})
         if found is None:
             raise unsatisfiable(Problem(asks.matrix, project))
@@ -49,7 +45,7 @@ def _states(layout: Layout, asks: Asks, name: str, stamps: Mapping[str, Stamp], 
         return
     chosen = {row.target.name: row for row in found.least}
     for requested, best in zip(project.targets, found.newest, strict=True):
-        yield _state(layout, chosen.get(requested.name, best), best)
+        yield _state(layout, chosen.get(requested.name, best), best, shared)
 
 
 def _why(error: Unsatisfiable) -> str:
@@ -68,21 +64,8 @@ def _without_choice(error: Unsatisfiable, why: str) -> Iterator[TargetState]:
         yield TargetState(at=row.at, name=row.name, why=why)
 
 
-def stamps_of(layout: Layout, project: str) -> dict[str, Stamp]:
-    """The stamps of the locks of a project, by target. One that cannot be read is left out: `check` reports it."""
-    return {target: stamp for target in layout.locked_targets(project) if (stamp := _stamp(layout, project, target))}
-
-
-def _stamp(layout: Layout, project: str, target: str) -> Stamp | None:
-    path = layout.target(project, target) / LOCK
-    try:
-        return conda_lock.read_stamp(layout.read(path), layout.shown(path))
-    except BadInput:
-        return None
-
-
-def _state(layout: Layout, chosen: Resolution, newest: Resolution) -> TargetState:
-    files = rendered(layout, chosen)
+def _state(layout: Layout, chosen: Resolution, newest: Resolution, shared: Shared) -> TargetState:
+    requests = specs.requests(chosen)
     driver = next((pin.version for pin in chosen.pins if pin.name.partition(" ")[0] == "driver"), "")
     requested = next(row for row in chosen.project.targets if row.name == chosen.target.name)
     return TargetState(
@@ -91,8 +74,8 @@ def _state(layout: Layout, chosen: Resolution, newest: Resolution) -> TargetStat
         cuda=str(chosen.target.cuda) if chosen.target.cuda else "",
         chosen=stamped(chosen),
         newest=stamped(newest),
-        asked={request.platform: tuple(_asked(request)) for request in specs.requests(chosen)},
-        files=digest(chosen, files, layout.templates),
+        asked={request.platform: tuple(_asked(request)) for request in requests},
+        files=shared.files(layout, chosen, requests),
         driver=driver.removeprefix(">="),
     )
 
