@@ -25,7 +25,6 @@ from envgen.review.asks import Asks
 from envgen.review.attribution import edits_between, row_changes
 from envgen.review.digests import Digests
 from envgen.review.other_facts import Facts, OtherFacts
-from envgen.review.read_once import ReadOnce
 from envgen.review.rows import RowEdit
 
 if TYPE_CHECKING:
@@ -81,7 +80,7 @@ def impact(layout: Layout, base: str, folder: Path, names: Sequence[str] = ()) -
     It comes from the cache where nothing that decides it has changed. Raises BadInput about facts that cannot be read, and about a
     project that cannot be read with any of them.
     """
-    layout, other = ReadOnce.of(layout), OtherFacts.of(layout, folder)
+    other = OtherFacts.of(layout, folder)
     if not other.matrices.is_dir():
         raise BadInput(f"{base} has no {other.matrices.name}/", hint="compare with a revision or a folder that has it")
     files = tuple(_changed(layout, other))
