@@ -60,7 +60,9 @@ class Asks:
 
     def told_once(self, error: Unsatisfiable, why: Callable[[Unsatisfiable], str]) -> str:
         """Why a project has no choice: once for all that differ in their names and files alone, each with its own file."""
-        file, key = error.problem.project.addresses[""].file, unnamed(error.problem.project)
+        project = error.problem.project
+        file = project.addresses[""].file
+        key = repr(replace(project, name="")).replace(repr(file), "")
         if key not in self._told:
             self._told[key] = file, why(error)
         other, text = self._told[key]
@@ -119,11 +121,6 @@ class Asks:
             )
             for row in found
         )
-
-
-def unnamed(project: Project) -> str:
-    """All that a project says, without its name and that of its file."""
-    return repr(replace(project, name="")).replace(repr(project.addresses[""].file), "")
 
 
 def least(matrix: Matrix, project: Project, stamps: Mapping[str, Stamp], newest: tuple[Resolution, ...]) -> tuple[Resolution, ...]:

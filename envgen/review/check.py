@@ -110,7 +110,7 @@ def _project(layout: Layout, matrix: Matrix, machine_target: MachineTarget, dige
         from envgen.review.of_project import of_locks
 
         stale = _stale(layout, matrix, name, machine_target, digests)
-        return (*stale, *of_locks(layout, matrix, name, stale, digests.known))
+        return (*stale, *of_locks(layout, matrix, name, stale, digests.judgements))
 
     return remembered(tuple, key_of("project", digests.inputs_of(matrix, name)), found)
 

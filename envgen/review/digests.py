@@ -18,7 +18,7 @@ from envgen.model.layout import FILES, Layout
 
 if TYPE_CHECKING:
     from envgen.lock.unchanged import RawInputs
-    from envgen.review.of_project import KnownLocks
+    from envgen.verify.judgements import Judgements
 
 _VARIABLE = re.compile(r"\$\{?([A-Za-z_][A-Za-z0-9_]*)")
 
@@ -56,11 +56,11 @@ class Digests:
         return RawInputs(self._layout, LockRequest())
 
     @cached_property
-    def known(self) -> KnownLocks:
-        """What is known of the locks that were looked at so far."""
-        from envgen.review.of_project import KnownLocks
+    def judgements(self) -> Judgements:
+        """What `verify` says of the platforms of the locks that were looked at so far."""
+        from envgen.verify.judgements import Judgements
 
-        return KnownLocks()
+        return Judgements()
 
     def inputs_of(self, matrix: Matrix, name: str) -> str:
         """The digest of all that decides what is found in a project."""

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
-from envgen.cache import key_of
 from envgen.composition.cells import records_of_cells, sizes_of
 from envgen.composition.graph import CellGraph
 from envgen.formats.conda_lock import read_stamp
@@ -18,14 +16,13 @@ from envgen.model.address import Address
 from envgen.model.errors import BadInput, EnvgenError
 from envgen.model.facts import Matrix
 from envgen.model.findings import Finding, Verified
-from envgen.model.layout import FILES, LOCK, SPEC, Layout
+from envgen.model.layout import LOCK, SPEC, Layout
 from envgen.model.packages import Lock
 from envgen.model.project import Project
 from envgen.model.run import LockRequest, Reporter
 from envgen.project.cached import cached_project
 from envgen.resolver.resolve import Unsatisfiable
 from envgen.review import rules_content, rules_limits  # noqa: F401 - they fill the registries
-from envgen.review.asks import unnamed
 from envgen.review.made import made, of_error
 from envgen.review.registry import CONTENT, LIMITS, READING, LimitCase, LockCase
 from envgen.review.stale import stale_of_project
@@ -34,7 +31,6 @@ from envgen.verify.verify import verified_as
 from envgen.yamlfile.document import parsed
 
 _UPDATE = "envgen update {project} --target {target}"
-_NAMED = re.compile(r"^(?:#|name: |    envgen-wanted: ).*\n", re.MULTILINE)  # lines that differ by the name of the project alone
 _TOLD_BETTER = {"other-run", "edited"}  # rules of verify about what `check` says with its reason
 
 
@@ -63,44 +59,17 @@ def _is_of_a_target(error: EnvgenError, project: str) -> bool:
     return place.startswith(f"{project.rpartition('/')[0]}/") and place != project
 
 
-@dataclass(frozen=True, slots=True)
-class KnownLocks:
-    """What is known of the locks that were looked at so far, by one set of facts: judgements, and what nothing is wrong with."""
-
-    judgements: Judgements = field(default_factory=Judgements)
-    sound: set[str] = field(default_factory=set)
-
-
-def of_locks(layout: Layout, matrix: Matrix, name: str, stale: Sequence[Finding], known: KnownLocks) -> Iterator[Finding]:
-    """What is wrong with what the locks of a project hold, where they can be read.
-
-    A lock that says the same as one that is `known` to be sound, for a project that asks for the same, is not read again.
-    """
+def of_locks(layout: Layout, matrix: Matrix, name: str, stale: Sequence[Finding], judgements: Judgements) -> Iterator[Finding]:
+    """What is wrong with what the locks of a project hold, where they can be read; `judgements` are those of other projects."""
     try:
         project = cached_project(layout, matrix, name)
     except EnvgenError:  # which is a finding of its own
         return
     unread = {found.target for found in stale if found.rule in READING}
-    targets = {row.name for row in project.targets} - unread
-    is_stale, asked = {found.target for found in stale}, unnamed(project)
-    for target in (target for target in layout.locked_targets(name) if target in targets):
-        said = "" if target in is_stale or _is_limited(project, target) else _said(layout, name, target, asked)
-        if said not in known.sound:
-            found = tuple(_of_lock(layout, matrix, project, target, known.judgements, is_stale=target in is_stale))
-            known.sound.update([said] if said and not found else [])
-            yield from found
-
-
-def _said(layout: Layout, project: str, target: str, asked: str) -> str:
-    """The digest of what decides whether a lock is sound: what its files say, and its project; "" where one cannot be read."""
-    texts: list[str] = []
-    try:
-        for path in (layout.target(project, target) / file for file in FILES):
-            head, _, body = layout.read(path).partition("\npackage:") if path.is_file() else ("missing", "", "")
-            texts += (_NAMED.sub("", head), body)
-    except BadInput:
-        return ""
-    return key_of(asked, target, *texts)
+    known, is_stale = {row.name for row in project.targets}, {found.target for found in stale}
+    for target in layout.locked_targets(name):
+        if target in known and target not in unread:
+            yield from _of_lock(layout, matrix, project, target, judgements, is_stale=target in is_stale)
 
 
 def _of_lock(
@@ -150,7 +119,7 @@ def _held(layout: Layout, project: Project, lock: Lock, target: str, text: str) 
 
 def _exceeded(layout: Layout, project: Project, target: str, lock: Lock) -> Iterator[Finding]:
     """What the rules about the limits of a project find."""
-    if not _is_limited(project, target):
+    if not project.licenses and project.budget.of(target) is None:
         return
     cells = [
         CellGraph(
@@ -168,10 +137,6 @@ def _exceeded(layout: Layout, project: Project, target: str, lock: Lock) -> Iter
         return
     case = LimitCase(project=project, lock=lock, sizes=sizes_of(cells, records), records=records)
     yield from (made(rule, at, what, project.name, target) for rule in LIMITS.values() for at, what in rule.judge(case))
-
-
-def _is_limited(project: Project, target: str) -> bool:
-    return bool(project.licenses) or project.budget.of(target) is not None
 
 
 def _pip_of(text: str, shown: str) -> tuple[str, ...]:
