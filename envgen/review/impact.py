@@ -90,7 +90,7 @@ def impact(layout: Layout, base: str, folder: Path, names: Sequence[str] = ()) -
     digests = Digests(layout)
     both = ((_of_base(base, facts_key, other), digests.with_facts_of(other)), (facts_key(layout), digests))
     facts = chain.from_iterable((key, side.templates) for key, side in both)
-    texts = chain.from_iterable((file, edit.text) for file, edit in edits)
+    texts = chain.from_iterable((file, edit.change.kind, edit.text) for file, edit in edits)
     key = key_of("impact", base, *facts, *map(digests.of_project, wanted), *texts)
     return remembered(Impact, key, partial(_impact, layout, other, base, files, edits, wanted))
 
