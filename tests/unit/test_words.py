@@ -330,6 +330,28 @@ def test_a_requirement_as_only_wheels_are_spelled_says_how_to_have_them(line: st
     assert (wheels.notes, wheels.frameworks[0].provider) == ((), "pypi")
 
 
+@pytest.mark.parametrize(
+    ("line", "target"),
+    [
+        ("pytorch-cuda=11.8=h7e8668a_5", "cu118"),
+        ("cudatoolkit=11.3.1=h9edb442_11", "cu113"),
+        ("cuda-version=12.6=h7480c83_3", "cu126"),
+        ("cpuonly=2.0=0", "cpu"),
+        ("tensorflow-gpu=2.14.0=hb2a4a4a_0", "cu118"),
+    ],
+)
+def test_the_build_of_an_exported_environment_need_not_say_what_its_name_or_version_does(
+    line: str, target: str, real: Matrix
+) -> None:
+    project = read(real, {"frameworks": {"pytorch": "*"} if "tensorflow" not in line else {}, "dependencies": [line]})
+    assert [row.name for row in project.targets] == [target]
+
+
+@pytest.mark.parametrize("line", ["jax=0.4.23=pyhd8ed1ab_0", "pytorch_geometric=2.7.0=pyh1234567_1", "xgboost=2.1.4=py_0"])
+def test_the_build_of_a_package_without_compiled_code_says_nothing(line: str, real: Matrix) -> None:
+    assert [row.name for row in read(real, {"targets": ["cpu", "cu126"], "dependencies": [line]}).targets] == ["cpu", "cu126"]
+
+
 @pytest.mark.parametrize("line", ["tensorflow[and-cuda]==2.13.1", "torch==1.13.1+cu117"])
 def test_wheels_that_the_matrices_do_not_list_are_not_offered(line: str, real: Matrix) -> None:
     (note,) = read(real, {"pip": [line]}).notes
