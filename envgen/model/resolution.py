@@ -61,6 +61,7 @@ class Pin:
     name: str
     version: str
     because: tuple[Reason, ...]
+    wheels: tuple[str, ...] = ()  # the packages of pip that have to be in that range, too, if anything brings them
 
 
 def on_platform(what: str, platform: Platform) -> str:

@@ -35,8 +35,9 @@ def _cuda_pins(matrix: Matrix, project: Project, target: Target, platform: Platf
         yield Pin(on_platform("cuda", platform), str(target.cuda), (Reason(f"target {target.name}", target.at),))
         yield _driver_pin(matrix, target, toolkit, platform, chosen)
     bound = cudnn_pin(matrix, project.for_target(target.name).gpus, target)
-    if bound:
-        yield Pin(on_platform("cudnn", platform), bound[0], (bound[1],))
+    if bound and target.cuda:
+        wheels = tuple(f"{name}-cu{target.cuda.major}" for name in matrix.catalogue.bringing("cudnn", "pip"))
+        yield Pin(on_platform("cudnn", platform), bound[0], (bound[1],), wheels)
 
 
 def _driver_pin(matrix: Matrix, target: Target, toolkit: Toolkit, platform: Platform, chosen: Known) -> Pin:
