@@ -54,7 +54,7 @@ class Choice:
         return self.release.version, self.built
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Pin:
     """One decided thing and every reason it is not something newer: (`python`, `3.12`), (`pytorch`, `2.7.1`)."""
 
