@@ -24,6 +24,7 @@ from envgen.project.aliases import read_alias
 from envgen.project.package_spec import conda_spec, pip_spec
 from envgen.resolver.resolve import Problem, Unsatisfiable, resolve
 from envgen.resolver.specs import groups
+from envgen.targets import in_command
 
 FILE = "environments/demo/project.yaml"
 Words = dict[str, Any]
@@ -358,6 +359,32 @@ def test_wheels_that_the_matrices_do_not_list_are_not_offered(line: str, real: M
     assert "wheels" not in note.text
 
 
+@pytest.mark.parametrize("targets", [["cpu", "{word}"], {"{word}": None}])
+@pytest.mark.parametrize(
+    ("word", "what"),
+    [
+        ("mps", "through Metal"),
+        ("Metal", "through Metal"),
+        ("rocm6.2", "for CPU and CUDA alone"),
+        ("tpu", "for CPU and CUDA alone"),
+    ],
+)
+def test_a_word_for_what_computes_without_cuda_is_refused_with_what_to_write(
+    word: str, what: str, targets: Any, real: Matrix
+) -> None:
+    named = (
+        {key.format(word=word): None for key in targets}
+        if isinstance(targets, dict)
+        else [one.format(word=word) for one in targets]
+    )
+    with pytest.raises(BadInput, match=f"no target `{word}`") as error:
+        read(real, {"targets": named})
+    assert what in error.value.hint
+    with pytest.raises(BadInput, match=f"no target `{word}`") as error:
+        in_command(word, real)
+    assert what in error.value.hint
+
+
 @pytest.mark.parametrize("text", ["R535", ">=R535", ">= r535.104"])
 def test_a_branch_of_drivers_as_nvidia_calls_it(text: str, real: Matrix) -> None:
     project = read(real, {"targets": ["cpu"], "driver": text})
@@ -497,6 +524,7 @@ WRONG: dict[str, tuple[Words, str]] = {
         "`jaxlib=0.4.23` is read as jax 0.4.23, and 0.4.20 is requested at environments/demo/project.yaml:",
     ),
     "jax twice": ({"dependencies": ["jax=0.4.20"], "frameworks": {"jax": "0.4.23"}, "targets": ["cpu"]}, "jax 0.4.20 is requested here, and 0.4.23 at "),
+    "a virtual package": ({"dependencies": ["__cuda>=12"], "targets": ["cpu"]}, "dependencies[0]: a virtual package is what a machine has, not a dependency"),
     "no targets": ({"frameworks": {"pytorch": "*"}}, "1:1: targets is missing\n\nhint: write for example `targets: [cpu]`, or `cuda: newest`"),
     "no targets by a word": ({"pip": ["torch"]}, "1:1: targets is missing"),
     "a marker": (
