@@ -135,6 +135,11 @@ def _program() -> str:
 
 def _modules() -> tuple[str, ...]:
     """The modules of the model that are imported now."""
+    return _among(len(sys.modules), next(reversed(sys.modules)))  # which seldom change: looked through once for each import
+
+
+@cache
+def _among(_: int, __: str) -> tuple[str, ...]:
     packages = tuple({f"{module.__package__}." for module in (facts, project)})
     return tuple(name for name in sys.modules if name.startswith(packages))
 
@@ -149,17 +154,20 @@ def _classes_in(modules: tuple[str, ...]) -> Mapping[str, type]:
 def encoded(value: object) -> str:
     """A value of the model as JSON. Raises TypeError for a type that the model does not use."""
     places: dict[tuple[object, ...], int] = {}
-    _place_of(value, places, _classes_in(_modules()))
+    _place_of(value, places, {}, _classes_in(_modules()))
     rows = [row[1] if row[0] in ("str", "int", "bool", "float", "NoneType") else row for row in places]
     return json.dumps(rows, separators=(",", ":"))
 
 
-def _place_of(part: object, places: dict[tuple[object, ...], int], classes: Mapping[str, type]) -> int:
+def _place_of(part: object, places: dict[tuple[object, ...], int], known: dict[int, int], classes: Mapping[str, type]) -> int:
+    """The place of a part; `known` are those of objects that were met before, which live as long as the whole."""
     if part is None or type(part) in (str, int, bool, float):
         return places.setdefault((type(part).__name__, part), len(places))
-    kind, parts = _taken_apart(part, classes)
-    row = (kind, *[_place_of(inner, places, classes) for inner in parts])
-    return places.setdefault(row, len(places))
+    if id(part) not in known:
+        kind, parts = _taken_apart(part, classes)
+        row = (kind, *[_place_of(inner, places, known, classes) for inner in parts])
+        known[id(part)] = places.setdefault(row, len(places))
+    return known[id(part)]
 
 
 def _taken_apart(value: object, classes: Mapping[str, type]) -> tuple[str, Iterable[object]]:

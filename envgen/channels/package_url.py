@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from urllib.parse import unquote
 
 
+@lru_cache(20_000)  # urls: those of the locks of a repository are the same again and again
 def split_url(url: str) -> tuple[str, str, str]:
     """Name, version and build of a conda package's URL."""
     file = unquote(url.rsplit("/", 1)[-1]).removesuffix(".conda").removesuffix(".tar.bz2")

@@ -21,7 +21,8 @@ def stale_locks(layout: Layout, projects: Iterable[str]) -> tuple[Reasons, tuple
     """The stale locks of some projects, and the projects of which it cannot be told, each with why."""
     from envgen.cli.options import best_here
     from envgen.matrix.cached import cached_matrix
-    from envgen.review.check import Digests, stale_now
+    from envgen.review.check import stale_now
+    from envgen.review.digests import Digests
     from envgen.review.registry import is_fixable
 
     names = tuple(dict.fromkeys(projects))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +14,7 @@ from envgen.formats.virtual_packages import read_virtual_packages
 from envgen.model.facts import Platform
 from envgen.model.layout import SPEC, VIRTUAL
 from envgen.model.packages import Lock
-from envgen.yamlfile.document import parse
+from envgen.yamlfile.document import parsed
 from envgen.yamlfile.text import source
 
 
@@ -31,8 +30,7 @@ def of_other_run(lock: Lock, folder: Path) -> tuple[Platform, ...]:
     shown = lock.shown.rpartition("/")[0]
     place = f"{shown}/{SPEC}" if shown else SPEC
     told, promised = source(spec, place), read_virtual_packages(virtual)
-    data = cache(lambda text: parse(text, place).data)  # most files say the same for every platform
-    asked = {platform: data(for_platform(told, platform)) for platform in hashes}
+    asked = {platform: parsed(for_platform(told, platform), place).data for platform in hashes}
     return tuple(platform for platform, data in asked.items() if not _is_of(lock, platform, hashes[platform], data, promised))
 
 

@@ -168,6 +168,7 @@ def brings_cuda(catalogue: Catalogue, name: str) -> bool:
     return any(known.brings for known in catalogue.named("pip", name))
 
 
+@lru_cache(20_000)  # urls: those of the locks of a repository are the same again and again
 def is_wheel(url: str) -> bool:
     """Whether a URL is that of a wheel, as pip tells it: by the name of the file, without query and fragment."""
     name = posixpath.basename(unquote(urlsplit(url).path).rstrip("/"))

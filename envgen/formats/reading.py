@@ -33,9 +33,13 @@ class _File:
     shown: str
 
 
-def _conda_locks(file: _File) -> tuple[Lock, ...]:
+def _conda_lock(file: _File) -> Lock:
     lock = read_lock(file.text, file.shown)
-    return (replace(lock, of_other_run=of_other_run(lock, file.path.parent)),)
+    return replace(lock, of_other_run=of_other_run(lock, file.path.parent))
+
+
+def _conda_locks(file: _File) -> tuple[Lock, ...]:
+    return (_conda_lock(file),)
 
 
 _Reader = Callable[[_File], tuple[Lock, ...]]
@@ -68,6 +72,16 @@ def read_any(path: Path, shown: str, *, hashes: bool = False) -> tuple[Lock, ...
     Raises BadInput, with the line where there is one, for what cannot be read or holds no package.
     """
     locks = (with_damage(checked(read_prefix(path, shown)), path, hashes=hashes),) if path.is_dir() else _read(path, shown)
+    return _filled(locks, shown)
+
+
+def read_conda_lock(path: Path, text: str, shown: str) -> Lock:
+    """The conda-lock.yml with this text, and whether it was made from the files beside it. Raises BadInput as `read_any` does."""
+    (lock,) = _filled((_conda_lock(_File(path, text, shown)),), shown)
+    return lock
+
+
+def _filled(locks: tuple[Lock, ...], shown: str) -> tuple[Lock, ...]:
     if not any(lock.packages for lock in locks):
         raise BadInput("it holds no packages", where=shown, hint="give a lock or an environment that has some")
     return locks

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from envgen.formats.selectors import OnPlatform, scalar, selected
 from envgen.lock.template_text import text_of_template
 from envgen.model.address import Address
 from envgen.model.errors import BadInput, addressed
+from envgen.model.facts import Platform
 from envgen.model.layout import SPEC, VIRTUAL
 from envgen.model.resolution import RenderedFile, Resolution
 from envgen.model.text import one_line
@@ -53,20 +55,24 @@ def _beside(resolution: Resolution) -> dict[str, Any]:
 
 
 def same_data(one: str, other: str) -> bool:
-    """Whether two rendered files have the same data, apart from comments that are not selectors."""
+    """Whether two rendered files, one of them of today, have the same data, apart from comments that are not selectors."""
     try:
-        return selected(one) == selected(other) and bool(parse(one, "one").data == parse(other, "other").data)
+        return one == other or (selected(one) == selected(other) and bool(parse(one, "one").data == parse(other, "other").data))
     except BadInput:
         return False
 
 
 def _virtual_file(resolution: Resolution, source: str) -> RenderedFile:
     """`__cuda` is the CUDA of the target, never that of this machine; a CPU target has none."""
-    subdirs = {
-        platform: {"packages": dict(sorted(resolution.target.virtual[platform].items()))} for platform in resolution.platforms
-    }
+    virtual = tuple((platform, tuple(sorted(resolution.target.virtual[platform].items()))) for platform in resolution.platforms)
     head = f"# What a machine promises to {environment_name(resolution)}: matrices/targets.yaml and {source}. Made by envgen.\n"
-    return RenderedFile(VIRTUAL, head + yaml.safe_dump({"subdirs": subdirs}, sort_keys=False))
+    return RenderedFile(VIRTUAL, head + _subdirs(virtual))
+
+
+@lru_cache(64)  # machines promise the same to most targets of a repository
+def _subdirs(virtual: tuple[tuple[Platform, tuple[tuple[str, str], ...]], ...]) -> str:
+    subdirs = {platform: {"packages": dict(packages)} for platform, packages in virtual}
+    return str(yaml.safe_dump({"subdirs": subdirs}, sort_keys=False))
 
 
 def _environment_file(resolution: Resolution, templates: Path, shown: str, source: str) -> RenderedFile:

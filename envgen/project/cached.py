@@ -38,9 +38,9 @@ def cached_project(
 
     def made() -> Project:
         from envgen.project.load import project_of
-        from envgen.yamlfile.document import parse
+        from envgen.yamlfile.document import parsed
 
-        return project_of(parse(text, shown), name, matrix)
+        return project_of(parsed(text, shown), name, matrix)
 
     project = remembered(Project, key_of(matrix.digest, name, shown, text), made) if matrix.digest else made()
     if reporter:

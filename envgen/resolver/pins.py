@@ -8,7 +8,7 @@ from packaging.version import Version
 
 from envgen.matrix.constraints import Known, constraint_text, holds, known_of_target
 from envgen.matrix.hardware import cudnn_pin, driver_os
-from envgen.model.facts import Matrix, Platform, Reason, Target, driver_text
+from envgen.model.facts import Constraint, Matrix, Platform, Reason, Target, driver_text
 from envgen.model.project import Project
 from envgen.model.resolution import Choice, Pin, on_platform
 from envgen.model.toolkit import Toolkit
@@ -48,15 +48,20 @@ def _driver_pin(matrix: Matrix, target: Target, toolkit: Toolkit, platform: Plat
     here = (platform,) if platform else target.platforms
     floors = {os: version for os, version in toolkit.floor.items() if not platform or os == driver_os(platform)}
     reasons = [Reason(f"driver floor of CUDA {target.cuda}: {toolkit.because}", toolkit.at)]
+    rows = [(row, needed) for row in matrix.constraints if not row.warn and (needed := _drivers(row))]
     for other in here:
         known = {**known_of_target(target, other), **chosen}
-        for row in (row for row in matrix.constraints if not row.warn and holds(row, known) is not None):
-            needed = [Version(part.version) for need in row.need if need.axis == "driver" for part in need.versions or ()]
-            if needed and max(needed) > floors.get(driver_os(other), Version("0")):
+        for row, needed in rows:
+            if max(needed) > floors.get(driver_os(other), Version("0")) and holds(row, known) is not None:
                 floors[driver_os(other)] = max(needed)
                 reasons = [Reason(f"{constraint_text(row)}: {row.because}", row.at)]
     floor = ", ".join(f"{driver_text(version)} ({os})" for os, version in floors.items())
     return Pin(name=on_platform("driver", platform), version=f">={floor}", because=tuple(reasons))
+
+
+def _drivers(row: Constraint) -> list[Version]:
+    """The versions of drivers that a constraint needs."""
+    return [Version(part.version) for need in row.need if need.axis == "driver" for part in need.versions or ()]
 
 
 def _python_reason(project: Project) -> Reason:

@@ -204,15 +204,20 @@ def _specifier(part: str) -> str:
 
 def requests(resolution: Resolution) -> tuple[SolveRequest, ...]:
     """What the solver is asked, one request for each platform."""
-    return tuple(request(resolution, platform) for platform in resolution.platforms)
+    decided = groups(resolution)
+    return tuple(_request(resolution, platform, decided) for platform in resolution.platforms)
 
 
 def request(resolution: Resolution, platform: Platform) -> SolveRequest:
     """What the solver is asked for one platform."""
+    return _request(resolution, platform, groups(resolution))
+
+
+def _request(resolution: Resolution, platform: Platform, decided: Iterable[Group]) -> SolveRequest:
     return SolveRequest(
         environment=environment_name(resolution),
         platform=platform,
-        specs=tuple(spec for group in groups(resolution) for spec in group.on(platform)),
+        specs=tuple(spec for group in decided for spec in group.on(platform)),
         channels=resolution.project.channels,
         virtual=resolution.target.virtual[platform],
         constraints=constraints(resolution, platform),

@@ -15,7 +15,7 @@ from envgen.review.other_facts import Facts
 from envgen.review.rows import RowEdit, at_file, row_edits, whole_file
 
 MOST = 24
-"""So many rows are told apart at most. Each costs 0.1 seconds for the facts, and 0.05 for each project that it may change."""
+"""So many rows are told apart at most. Each costs up to 0.1 seconds for the facts, and 5 ms for each project that may see it."""
 
 Changed = Callable[[Layout, Matrix], tuple[str, ...]]
 """The environments that some facts change, beside the old ones."""

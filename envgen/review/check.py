@@ -6,15 +6,10 @@ again.
 
 from __future__ import annotations
 
-import hashlib
-import os
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
-from functools import cached_property
-from itertools import chain
-from pathlib import Path
+from functools import partial
 from typing import TYPE_CHECKING
 
 from envgen.cache import key_of, remembered
@@ -22,15 +17,13 @@ from envgen.matrix.cached import cached_matrix
 from envgen.model.errors import BadInput
 from envgen.model.facts import Matrix
 from envgen.model.findings import Finding
-from envgen.model.layout import FILES, Layout
+from envgen.model.layout import Layout
+from envgen.review.digests import Digests
+from envgen.review.read_once import ReadOnce
 
 if TYPE_CHECKING:
     from envgen.lock.plan import MachineTarget
-    from envgen.lock.unchanged import RawInputs
     from envgen.model.run import Reporter
-    from envgen.verify.judgements import Judgements
-
-_VARIABLE = re.compile(r"\$\{?([A-Za-z_][A-Za-z0-9_]*)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,9 +47,11 @@ def check(layout: Layout, names: Sequence[str], today: date, reporter: Reporter,
         matrix = cached_matrix(layout)
     except BadInput:  # which is among the findings about the facts
         return Checked(tuple(_facts(layout, today)), 0)
+    layout = ReadOnce.of(layout)
     digests = Digests(layout)
     wanted = names or layout.projects()
     reporter.begin("checking", len(wanted))
+    facts = () if names else tuple(_facts(layout, today))
     projects: list[Finding] = []
     for name in wanted:
         projects += _project(layout, matrix, machine_target, digests, name)
@@ -64,47 +59,7 @@ def check(layout: Layout, names: Sequence[str], today: date, reporter: Reporter,
     reporter.end()
     if names:
         return Checked(tuple(projects), sum(path.parent.parent.name in names for path in digests.locks))
-    return Checked((*_facts(layout, today), *projects, *_repository(layout, digests)), len(digests.locks))
-
-
-class Digests:
-    """The digests of the files below environments/, each read once."""
-
-    def __init__(self, layout: Layout) -> None:
-        self._layout = layout
-        self._found: dict[Path, str] = {}
-        self.locks = layout.locks()
-        self.records = sorted(path for path in layout.index.glob("**/*.json") if path.is_file())
-        self.templates = sorted(path for path in layout.templates.glob("**/*") if path.is_file())
-
-    @cached_property
-    def raw(self) -> RawInputs:
-        """The digests by which `lock` knows that a project has nothing to do."""
-        from envgen.lock.unchanged import RawInputs
-        from envgen.model.run import LockRequest
-
-        return RawInputs(self._layout, LockRequest())
-
-    @cached_property
-    def judgements(self) -> Judgements:
-        """What `verify` says of the platforms of the locks that were looked at so far."""
-        from envgen.verify.judgements import Judgements
-
-        return Judgements()
-
-    def text(self, path: Path) -> str:
-        """The text of a file; "" for one that is missing or cannot be read: whoever needs it says so."""
-        try:
-            return self._layout.read(path) if path.is_file() else ""
-        except BadInput:
-            return ""
-
-    def of(self, path: Path) -> str:
-        """The digest of a file's text; "" for one that is missing, which is not the same as one that cannot be read."""
-        if path not in self._found:
-            text, there = self.text(path), path.exists() or path.is_symlink()
-            self._found[path] = hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest() if there else ""
-        return self._found[path]
+    return Checked((*facts, *projects, *_repository(layout, digests)), len(digests.locks))
 
 
 class _Quiet:
@@ -150,39 +105,28 @@ def _facts(layout: Layout, today: date) -> Iterator[Finding]:
 
 def _project(layout: Layout, matrix: Matrix, machine_target: MachineTarget, digests: Digests, name: str) -> tuple[Finding, ...]:
     """What disagrees in one project; from the cache where none of its files and none of the facts has changed."""
-    stale = stale_now(layout, matrix, name, machine_target, digests)
 
     def found() -> tuple[Finding, ...]:
         from envgen.review.of_project import of_locks
 
-        return tuple(of_locks(layout, matrix, name, stale, digests.judgements))
+        stale = _stale(layout, matrix, name, machine_target, digests)
+        return (*stale, *of_locks(layout, matrix, name, stale, digests.judgements))
 
-    return (*stale, *remembered(tuple, key_of("locks", inputs_of(layout, matrix, name, digests)), found))
+    return remembered(tuple, key_of("project", digests.inputs_of(matrix, name)), found)
 
 
 def stale_now(layout: Layout, matrix: Matrix, name: str, machine_target: MachineTarget, digests: Digests) -> tuple[Finding, ...]:
     """What is stale of a project, or why that cannot be told; from the cache where nothing that decides it has changed."""
-
-    def found() -> tuple[Finding, ...]:
-        from envgen.review.of_project import stale_or_why
-        from envgen.review.stale import stale_if_unchanged
-
-        known = stale_if_unchanged(layout, digests.raw, name, _Quiet())
-        return tuple(stale_or_why(layout, matrix, name, _Quiet(), machine_target, digests.raw)) if known is None else known
-
-    return remembered(tuple, key_of("stale", inputs_of(layout, matrix, name, digests)), found)
+    found = partial(_stale, layout, matrix, name, machine_target, digests)
+    return remembered(tuple, key_of("stale", digests.inputs_of(matrix, name)), found)
 
 
-def inputs_of(layout: Layout, matrix: Matrix, name: str, digests: Digests) -> str:
-    """The digest of all that decides what is found in a project."""
-    project, folder = layout.known_project(name), layout.environments / name
-    files = sorted(path for file in FILES for path in folder.glob(f"*/{file}"))
-    text = digests.text(project)
-    records = digests.records if any(key in text for key in ("budget", "licenses")) else ()  # limits are judged by them
-    inputs = ((layout.shown(path), digests.of(path)) for path in (project, *digests.templates, *files, *records))
-    named = sorted(set(_VARIABLE.findall(text)))  # a channel may have `$NAME` in it
-    environment = ((variable, os.environ.get(variable, "")) for variable in named)
-    return key_of(matrix.digest, name, *chain.from_iterable((*inputs, *environment)))
+def _stale(layout: Layout, matrix: Matrix, name: str, machine_target: MachineTarget, digests: Digests) -> tuple[Finding, ...]:
+    from envgen.review.of_project import stale_or_why
+    from envgen.review.stale import stale_if_unchanged
+
+    known = stale_if_unchanged(layout, digests.raw, name, _Quiet())
+    return tuple(stale_or_why(layout, matrix, name, _Quiet(), machine_target, digests.raw)) if known is None else known
 
 
 # --- the repository -------------------------------------------------------------------------------------------------------
@@ -190,9 +134,8 @@ def inputs_of(layout: Layout, matrix: Matrix, name: str, digests: Digests) -> st
 
 def _repository(layout: Layout, digests: Digests) -> tuple[Finding, ...]:
     """What disagrees between all locks and the recorded index, and what is left over."""
-    inputs = ((layout.shown(path), digests.of(path)) for path in (*digests.locks, *digests.records))
     there = sorted(layout.shown(path) for path in layout.environments.rglob("*"))
-    key = key_of("repository", *chain.from_iterable(inputs), *there)
+    key = key_of("repository", digests.of_repository(), *there)
 
     def found() -> tuple[Finding, ...]:
         from envgen.review import rules_repository  # noqa: F401 - it fills the registry

@@ -5,26 +5,32 @@ The projects and locks are those of the work tree, on both sides: so whatever di
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
 from itertools import chain
 from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
 
 from envgen.cache import key_of, remembered
 from envgen.lock.hold import BUILD, framework_of
-from envgen.matrix.cached import cached_matrix
+from envgen.matrix.cached import cached_matrix, facts_key
 from envgen.model.errors import BadInput, EnvgenError
 from envgen.model.facts import Matrix
-from envgen.model.impact import Impact, ImpactKind, Move, RowChange, TargetImpact, TargetState
+from envgen.model.impact import Impact, ImpactKind, Move, TargetImpact, TargetState
 from envgen.model.layout import Layout
 from envgen.model.project import Project
 from envgen.project.cached import cached_project
 from envgen.review.asks import Asks
 from envgen.review.attribution import edits_between, row_changes
-from envgen.review.check import Digests, inputs_of
-from envgen.review.other_facts import OtherFacts
+from envgen.review.digests import Digests
+from envgen.review.other_facts import Facts, OtherFacts
 from envgen.review.rows import RowEdit
+
+if TYPE_CHECKING:
+    from envgen.review.shared import Shared
+
+Known = TypeVar("Known")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,30 +42,43 @@ class _Pair:
     after: TargetState
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class _Side:
-    """A repository with some facts, what they make of projects, and the digests of its files."""
+    """A repository with some facts, and what they make of projects."""
 
-    layout: Layout
-    asks: Asks
-    digests: Digests
-
-    def inputs_of(self, name: str) -> str:
-        """The digest of all that decides about a project."""
-        return inputs_of(self.layout, self.asks.matrix, name, self.digests)
+    def __init__(self, layout: Layout, matrix: Matrix, shared: Shared) -> None:
+        self.layout, self.asks = layout, Asks(matrix)
+        self._shared = shared
+        self._projects: dict[str, Project | None] = {}
+        self._states: dict[str, tuple[TargetState, ...]] = {}
 
     def project(self, name: str) -> Project | None:
         """A project; None where it cannot be read with these facts, which is told as a state."""
-        try:
-            return cached_project(self.layout, self.asks.matrix, name)
-        except EnvgenError:
-            return None
+        if name not in self._projects:
+            try:
+                self._projects[name] = cached_project(self.layout, self.asks.matrix, name)
+            except EnvgenError:
+                self._projects[name] = None
+        return self._projects[name]
+
+    def states(self, name: str, *, told: bool = True) -> tuple[TargetState, ...]:
+        """What the facts make of each target of a project."""
+        from envgen.review.states import states
+
+        if name not in self._states:
+            self._states[name] = tuple(states(self.layout, self.asks, name, self._shared, told=told))
+        return self._states[name]
+
+    def sees_as(self, other: _Side, name: str) -> Project | None:
+        """A project that sees the same of these facts as of those of the other side; None where it does not."""
+        project = other.project(name)
+        return project if project and self.asks.sees_as(other.asks, project) else None
 
 
 def impact(layout: Layout, base: str, folder: Path, names: Sequence[str] = ()) -> Impact:
     """What the facts of the work tree do to its targets that those of `folder` did not; `base` is what that is called.
 
-    Raises BadInput about facts that cannot be read, and about a project that cannot be read with any of them.
+    It comes from the cache where nothing that decides it has changed. Raises BadInput about facts that cannot be read, and about a
+    project that cannot be read with any of them.
     """
     other = OtherFacts.of(layout, folder)
     if not other.matrices.is_dir():
@@ -67,47 +86,47 @@ def impact(layout: Layout, base: str, folder: Path, names: Sequence[str] = ()) -
     files = tuple(_changed(layout, other))
     if not files:
         return Impact(base=base, files=(), targets=(), count=0)
-    old = _Side(layout=other, asks=Asks(_facts_of(other, base)), digests=Digests(other))
-    new = _Side(layout=layout, asks=Asks(cached_matrix(layout)), digests=Digests(layout))
+    wanted, edits = names or layout.projects(), edits_between(other, layout, files)
+    digests = Digests(layout)
+    both = ((_of_base(base, facts_key, other), digests.with_facts_of(other)), (facts_key(layout), digests))
+    facts = chain.from_iterable((key, side.templates) for key, side in both)
+    texts = chain.from_iterable((file, edit.change.kind, edit.text) for file, edit in edits)
+    key = key_of("impact", base, *facts, *map(digests.of_project, wanted), *texts)
+    return remembered(Impact, key, partial(_impact, layout, other, base, files, edits, wanted))
+
+
+def _impact(
+    layout: Layout, other: OtherFacts, base: str, files: tuple[str, ...], edits: Sequence[tuple[str, RowEdit]], names: Sequence[str]
+) -> Impact:
+    from envgen.review.shared import Shared
+
+    shared = Shared(layout)
+    old = _Side(other, _of_base(base, cached_matrix, other), shared)
+    new = _Side(layout, cached_matrix(layout), shared)
     same = not any(file.startswith(f"{layout.templates.name}/") for file in files)
-    pairs = [pair for name in names or layout.projects() for pair in _pairs(name, old, new, same_templates=same)]
+    pairs = [pair for name in names for pair in _pairs(name, old, new, same_templates=same)]
     found = tuple(told for pair in pairs if (told := _told(pair, new.asks.matrix)))
-    impact_of = Impact(base=base, files=files, targets=found, count=len(pairs))
-    return replace(impact_of, rows=_rows(impact_of, edits_between(other, layout, files), old, new))
+    rows = row_changes(edits, Facts(other, old.asks.matrix), _environments(found), partial(_changed_by, found, old, shared))
+    return Impact(base=base, files=files, targets=found, count=len(pairs), rows=rows)
 
 
-def _rows(found: Impact, edits: Sequence[tuple[str, RowEdit]], old: _Side, new: _Side) -> tuple[RowChange, ...]:
-    """The rows that change targets; from the cache where nothing that decides it has changed."""
-    names = tuple(dict.fromkeys(row.project for row in found.changed))
-    inputs = [side.inputs_of(name) for name in names for side in (old, new)]
-    texts = chain.from_iterable((file, edit.text) for file, edit in edits)
-    everything = tuple(row.environment for row in found.changed)
-
-    def made() -> tuple[RowChange, ...]:
-        from envgen.review.other_facts import Facts
-
-        before = {name: (old.project(name), _states(old, name)) for name in names}
-        return row_changes(edits, Facts(old.layout, old.asks.matrix), everything, partial(_changed_by, before, old))
-
-    return remembered(tuple, key_of("rows", found.base, *everything, *inputs, *texts), made)
+def _changed_by(found: Sequence[TargetImpact], old: _Side, shared: Shared, layout: Layout, matrix: Matrix) -> tuple[str, ...]:
+    """The environments that facts change, of the projects in which all changes together do."""
+    new, same = _Side(layout, matrix, shared), layout is old.layout
+    names = dict.fromkeys(row.project for row in found if row.kind != "update")
+    pairs = (pair for name in names for pair in _pairs(name, old, new, same_templates=same, told=False))
+    return _environments(told for pair in pairs if (told := _told(pair, matrix)))
 
 
-def _changed_by(
-    before: Mapping[str, tuple[Project | None, tuple[TargetState, ...]]], old: _Side, layout: Layout, matrix: Matrix
-) -> tuple[str, ...]:
-    """The environments of some projects that facts change. What is found is not remembered: the facts are nobody's."""
-    from envgen.review.states import states
-
-    asks, same = Asks(matrix), layout is old.layout
-    others = {name: rows for name, (row, rows) in before.items() if not (same and row and asks.sees_as(old.asks, row))}
-    pairs = chain.from_iterable(_paired(name, rows, tuple(states(layout, asks, name, told=False))) for name, rows in others.items())
-    told = (_told(pair, matrix) for pair in pairs)
-    return tuple(row.environment for row in told if row and row.kind != "update")
+def _environments(found: Iterable[TargetImpact]) -> tuple[str, ...]:
+    """What changes now, and not only with `envgen update`."""
+    return tuple(row.environment for row in found if row.kind != "update")
 
 
-def _facts_of(other: OtherFacts, base: str) -> Matrix:
+def _of_base(base: str, read: Callable[[Layout], Known], other: OtherFacts) -> Known:
+    """What is read of the facts of a base. Raises BadInput."""
     try:
-        return cached_matrix(other)
+        return read(other)
     except BadInput as error:
         raise BadInput(f"the facts of {base} cannot be read: {error.what}", where=error.where, hint="give another base") from None
 
@@ -125,23 +144,12 @@ def _bytes(path: Path) -> bytes | None:
     return path.read_bytes() if path.is_file() else None
 
 
-def _pairs(name: str, old: _Side, new: _Side, *, same_templates: bool) -> Iterable[_Pair]:
+def _pairs(name: str, old: _Side, new: _Side, *, same_templates: bool, told: bool = True) -> Iterable[_Pair]:
     """Every target of a project on both sides, by where it is requested: an open one may have another name."""
-    same = _same(name, old, new) if same_templates else ()
-    if same:
-        return (_Pair(project=name, before=row, after=row) for row in same)
-    return _paired(name, _states(old, name), _states(new, name))
-
-
-def _same(name: str, old: _Side, new: _Side) -> tuple[TargetState, ...]:
-    """The targets of a project that sees the same of the old and of the new facts; () where it does not."""
-
-    def made() -> tuple[TargetState, ...]:
-        project = old.project(name)
-        rows = project.targets if project and new.asks.sees_as(old.asks, project) else ()
-        return tuple(TargetState(at=row.at, name=row.name) for row in rows)
-
-    return remembered(tuple, key_of("seen", old.inputs_of(name), new.asks.matrix.digest), made)
+    if same_templates and (project := new.sees_as(old, name)):
+        states = (TargetState(at=row.at, name=row.name) for row in project.targets)
+        return (_Pair(project=name, before=row, after=row) for row in states)
+    return _paired(name, old.states(name), new.states(name, told=told))
 
 
 def _paired(name: str, before: tuple[TargetState, ...], after: tuple[TargetState, ...]) -> Iterator[_Pair]:
@@ -152,17 +160,6 @@ def _paired(name: str, before: tuple[TargetState, ...], after: tuple[TargetState
         one = first.get(at) or TargetState(at=at, name=known.name, why=unread["before"] or "it was not requested")
         two = then.get(at) or TargetState(at=at, name=known.name, why=unread["after"] or "it is not requested any more")
         yield _Pair(project=name, before=one, after=two)
-
-
-def _states(side: _Side, name: str) -> tuple[TargetState, ...]:
-    """What some facts make of each target of a project; from the cache where nothing that decides it has changed."""
-
-    def made() -> tuple[TargetState, ...]:
-        from envgen.review.states import states
-
-        return tuple(states(side.layout, side.asks, name))
-
-    return remembered(tuple, key_of("impact", side.inputs_of(name)), made)
 
 
 # --- what differs ---------------------------------------------------------------------------------------------------------

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from functools import cache, partial
 
 from envgen.composition.cells import records_of_cells, sizes_of
 from envgen.composition.graph import CellGraph
 from envgen.formats.conda_lock import read_stamp
 from envgen.formats.environment_yml import read_specs
+from envgen.formats.reading import read_conda_lock
 from envgen.lock.plan import MachineTarget
 from envgen.lock.unchanged import RawInputs
 from envgen.model.address import Address
@@ -27,8 +27,8 @@ from envgen.review.made import made, of_error
 from envgen.review.registry import CONTENT, LIMITS, READING, LimitCase, LockCase
 from envgen.review.stale import stale_of_project
 from envgen.verify.judgements import Judgements
-from envgen.verify.verify import ProjectByName, VerifyRequest, verified
-from envgen.yamlfile.document import parse
+from envgen.verify.verify import verified_as
+from envgen.yamlfile.document import parsed
 
 _UPDATE = "envgen update {project} --target {target}"
 _TOLD_BETTER = {"other-run", "edited"}  # rules of verify about what `check` says with its reason
@@ -61,31 +61,33 @@ def _is_of_a_target(error: EnvgenError, project: str) -> bool:
 
 def of_locks(layout: Layout, matrix: Matrix, name: str, stale: Sequence[Finding], judgements: Judgements) -> Iterator[Finding]:
     """What is wrong with what the locks of a project hold, where they can be read; `judgements` are those of other projects."""
-    by_name = cache(partial(cached_project, layout, matrix))
-    unread = {found.target for found in stale if found.rule in READING}
-    known = _known_targets(by_name, name)
-    is_stale = {found.target for found in stale}
-    for target in layout.locked_targets(name):
-        path = layout.target(name, target) / LOCK
-        if target in unread or target not in known:
-            continue
-        try:
-            items = verified(layout, matrix, by_name, VerifyRequest(paths=(path,)), judgements)
-            if target not in is_stale:
-                yield from _held(layout, by_name(name), items, target, layout.read(path))
-                yield from _exceeded(layout, by_name(name), target, items[0].lock)
-        except BadInput as error:
-            if target not in is_stale:  # else it is a file beside the lock, which is reported
-                yield of_error("lock", error, layout.shown(path), name, target)
-            continue
-        yield from _verified(items, name, target)
-
-
-def _known_targets(by_name: ProjectByName, name: str) -> frozenset[str]:
     try:
-        return frozenset(row.name for row in by_name(name).targets)
-    except EnvgenError:
-        return frozenset()
+        project = cached_project(layout, matrix, name)
+    except EnvgenError:  # which is a finding of its own
+        return
+    unread = {found.target for found in stale if found.rule in READING}
+    known, is_stale = {row.name for row in project.targets}, {found.target for found in stale}
+    for target in layout.locked_targets(name):
+        if target in known and target not in unread:
+            yield from _of_lock(layout, matrix, project, target, judgements, is_stale=target in is_stale)
+
+
+def _of_lock(
+    layout: Layout, matrix: Matrix, project: Project, target: str, judgements: Judgements, *, is_stale: bool
+) -> Iterator[Finding]:
+    path = layout.target(project.name, target) / LOCK
+    try:
+        text = layout.read(path)
+        lock = read_conda_lock(path, text, layout.shown(path))
+        items = verified_as(lock, project, target, matrix, judgements)
+        if not is_stale:
+            yield from _held(layout, project, lock, target, text)
+            yield from _exceeded(layout, project, target, lock)
+    except BadInput as error:
+        if not is_stale:  # else it is a file beside the lock, which is reported
+            yield of_error("lock", error, layout.shown(path), project.name, target)
+        return
+    yield from _verified(items, project.name, target)
 
 
 def _verified(items: Iterable[Verified], name: str, target: str) -> Iterator[Finding]:
@@ -97,9 +99,8 @@ def _verified(items: Iterable[Verified], name: str, target: str) -> Iterator[Fin
             yield replace(found, at=at, project=name, target=target, fix=fix)
 
 
-def _held(layout: Layout, project: Project, items: Sequence[Verified], target: str, text: str) -> Iterator[Finding]:
+def _held(layout: Layout, project: Project, lock: Lock, target: str, text: str) -> Iterator[Finding]:
     """What the rules about the packages of a lock find."""
-    lock = items[0].lock
     stamp = read_stamp(text, lock.shown)
     spec = layout.target(project.name, target) / SPEC
     if stamp is None or not spec.is_file():
@@ -140,7 +141,7 @@ def _exceeded(layout: Layout, project: Project, target: str, lock: Lock) -> Iter
 
 def _pip_of(text: str, shown: str) -> tuple[str, ...]:
     """The pip section of an environment.yml."""
-    data = parse(text, shown).data
+    data = parsed(text, shown).data
     rows = data.get("dependencies") if isinstance(data, Mapping) else None
     found = (row.get("pip") for row in rows or () if isinstance(row, Mapping))
     return tuple(str(item) for items in found for item in items or ())

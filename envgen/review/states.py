@@ -4,39 +4,40 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from envgen.formats import conda_lock
 from envgen.lock.hold import stamped
-from envgen.lock.plan import rendered
-from envgen.lock.render import digest
 from envgen.model.address import Address
 from envgen.model.errors import BadInput
-from envgen.model.facts import Platform, Reason
+from envgen.model.facts import Reason
 from envgen.model.impact import TargetState
-from envgen.model.layout import LOCK, Layout
+from envgen.model.layout import Layout
+from envgen.model.packages import SolveRequest
 from envgen.model.resolution import Resolution
-from envgen.model.run import Stamp
 from envgen.project.cached import cached_project
 from envgen.resolver import specs
 from envgen.resolver.resolve import Problem, Unsatisfiable, unsatisfiable
 from envgen.review.asks import Asks
+from envgen.review.shared import Shared
 
 _SHOWN = 3  # parts of a conflict in one line
 
 
-def states(layout: Layout, asks: Asks, name: str, *, told: bool = True) -> Iterator[TargetState]:
-    """Each target of a project as some facts make it; where they make nothing of it, why. The facts of that only if `told`."""
+def states(layout: Layout, asks: Asks, name: str, shared: Shared | None = None, *, told: bool = True) -> Iterator[TargetState]:
+    """Each target of a project as some facts make it; where they make nothing of it, why. The facts of that only if `told`.
+
+    What is `shared` with other facts is not read and made again.
+    """
     try:
-        yield from tuple(_states(layout, asks, name, told=told))
+        yield from tuple(_states(layout, asks, name, shared or Shared(layout), told=told))
     except BadInput as error:
         shown = layout.shown(layout.project(name))
         yield TargetState(at=Address(shown, 1, 1), name="", why=f"{error.where or shown}: {error.what}")
 
 
-def _states(layout: Layout, asks: Asks, name: str, *, told: bool) -> Iterator[TargetState]:
+def _states(layout: Layout, asks: Asks, name: str, shared: Shared, *, told: bool) -> Iterator[TargetState]:
     try:
         project = cached_project(layout, asks.matrix, name)
-        stamps = {row.name: stamp for row in project.targets if (stamp := _stamp(layout, name, row.name))}
-        found = asks.choices(project, stamps)
+        stamps = shared.stamps(name)
+        found = asks.choices(project, {row.name: stamps[row.name] for row in project.targets if row.name in stamps})
         if found is None:
             raise unsatisfiable(Problem(asks.matrix, project))
     except Unsatisfiable as error:
@@ -44,7 +45,7 @@ def _states(layout: Layout, asks: Asks, name: str, *, told: bool) -> Iterator[Ta
         return
     chosen = {row.target.name: row for row in found.least}
     for requested, best in zip(project.targets, found.newest, strict=True):
-        yield _state(layout, chosen.get(requested.name, best), best)
+        yield _state(layout, chosen.get(requested.name, best), best, shared)
 
 
 def _why(error: Unsatisfiable) -> str:
@@ -63,17 +64,8 @@ def _without_choice(error: Unsatisfiable, why: str) -> Iterator[TargetState]:
         yield TargetState(at=row.at, name=row.name, why=why)
 
 
-def _stamp(layout: Layout, project: str, target: str) -> Stamp | None:
-    """The stamp of a lock; None where there is none that can be read, which `check` reports."""
-    path = layout.target(project, target) / LOCK
-    try:
-        return conda_lock.read_stamp(layout.read(path), layout.shown(path)) if path.is_file() else None
-    except BadInput:
-        return None
-
-
-def _state(layout: Layout, chosen: Resolution, newest: Resolution) -> TargetState:
-    files = rendered(layout, chosen)
+def _state(layout: Layout, chosen: Resolution, newest: Resolution, shared: Shared) -> TargetState:
+    requests = specs.requests(chosen)
     driver = next((pin.version for pin in chosen.pins if pin.name.partition(" ")[0] == "driver"), "")
     requested = next(row for row in chosen.project.targets if row.name == chosen.target.name)
     return TargetState(
@@ -82,15 +74,14 @@ def _state(layout: Layout, chosen: Resolution, newest: Resolution) -> TargetStat
         cuda=str(chosen.target.cuda) if chosen.target.cuda else "",
         chosen=stamped(chosen),
         newest=stamped(newest),
-        asked={platform: tuple(_asked(chosen, platform)) for platform in chosen.platforms},
-        files=digest(chosen, files, layout.templates),
+        asked={request.platform: tuple(_asked(request)) for request in requests},
+        files=shared.files(layout, chosen, requests),
         driver=driver.removeprefix(">="),
     )
 
 
-def _asked(chosen: Resolution, platform: Platform) -> Iterator[str]:
+def _asked(request: SolveRequest) -> Iterator[str]:
     """What the solver is asked for one platform."""
-    request = specs.request(chosen, platform)
     yield from request.specs
     yield from (f"{text} (limit)" for text in request.constraints)
     yield from (f"{name} {value}" for name, value in sorted(request.virtual.items()))

@@ -43,25 +43,25 @@ ProjectByName = Callable[[str], Project]
 """The project of the repository with that name; raises BadInput where there is none, or where it cannot be read."""
 
 
-def verified(
-    layout: Layout | None, matrix: Matrix, project: ProjectByName, asked: VerifyRequest, judgements: Judgements | None = None
-) -> tuple[Verified, ...]:
-    """Every platform of every path; without a path, of the repository's locks. Raises BadInput about a path that cannot be read.
-
-    `judgements` are those of other calls with the same facts.
-    """
+def verified(layout: Layout | None, matrix: Matrix, project: ProjectByName, asked: VerifyRequest) -> tuple[Verified, ...]:
+    """Every platform of every path; without a path, of the repository's locks. Raises BadInput about a path that cannot be read."""
     paths = asked.paths or (_own(layout, asked, matrix, project) if layout else ())
     if not paths:
         raise BadInput(
             "nothing to verify", hint="give a lock, a list or the folder of an environment, or run in a repository with locks"
         )
-    judgements = judgements or Judgements()
+    judgements = Judgements()
     return tuple(
         item
         for path in paths
         for lock in read_any(path, _shown(path, layout), hashes=asked.hashes)
         for item in _judged(lock, _claims(lock, path.absolute(), layout, asked, matrix, project), matrix, judgements)
     )
+
+
+def verified_as(lock: Lock, project: Project, target: str, matrix: Matrix, judgements: Judgements) -> tuple[Verified, ...]:
+    """Every platform of a lock that is meant to be a target of a project; `judgements` are of other locks, by the same facts."""
+    return tuple(_judged(lock, _of_project(lock, project, target, matrix), matrix, judgements))
 
 
 def _own(layout: Layout, asked: VerifyRequest, matrix: Matrix, by_name: ProjectByName) -> tuple[Path, ...]:

@@ -18,7 +18,7 @@ from envgen.model.text import shortened
 from envgen.yamlfile.nodes import TEXT, KeyPath, address, compose, resolved_tag, walk
 from envgen.yamlfile.text import source
 
-_FILES = 64  # that are remembered: more than a repository has in matrices/
+_FILES = 500  # that are remembered: more than a repository has in matrices/, and most have projects
 _MOST = 100_000  # values in a file whose aliases are followed
 
 
@@ -63,7 +63,10 @@ def parse(text: str, shown: str, *, aliases: bool = False) -> Document:
 
 @lru_cache(_FILES)
 def parsed(text: str, shown: str) -> Document:
-    """What `parse` returns, once for each text: the facts are read again for every change that is tried. Raises BadInput."""
+    """What `parse` returns, once for each text: a change is tried with facts that were read before, and many rules read a file.
+
+    Raises BadInput.
+    """
     return parse(text, shown)
 
 

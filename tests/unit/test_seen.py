@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
-from itertools import product
+from itertools import pairwise, product
+from pathlib import Path
 
 import pytest
 from conftest import some
-from unit.small import FILES, REPO, refused
+from unit.small import FILES, REPO, refused, write_matrix
 
 from envgen.lock.hold import stamped
+from envgen.lock.plan import rendered
+from envgen.lock.render import digest
 from envgen.matrix import load
 from envgen.matrix.load import matrix_of_texts
 from envgen.model.errors import EnvgenError
@@ -23,9 +26,12 @@ from envgen.model.run import Stamp
 from envgen.project.cached import cached_project
 from envgen.resolver import specs
 from envgen.resolver.resolve import Problem, answer
+from envgen.review import impact as impacts
 from envgen.review.asks import Asks, least
+from envgen.review.impact import impact
 from envgen.review.rows import row_edits
 from envgen.review.seen import seen
+from envgen.review.shared import Shared
 from envgen.review.states import states
 
 PROJECTS = {
@@ -124,6 +130,53 @@ def test_an_ask_is_searched_once_and_answers_each_project_as_a_search_of_its_own
                 assert [*map(stamped, found.newest)] == [*map(stamped, own)], f"{name} with {what}"
         searched += len(set(map(repr, map(shared.ask, projects.values()))))
     assert searched < 0.7 * len(names) * len(drawn)
+
+
+CHANGES = (
+    ("matrices/alpha.yaml", '"2.1.0"', '"2.0.5"'),
+    ("matrices/cuda.yaml", "525.60.13", "530.30.02"),
+    ("matrices/alpha.yaml", '"<9"', '"<8"'),
+    ("templates/environment.yml.j2", "name:", "# new\nname:"),
+    ("matrices/targets.yaml", 'cu126: {cuda: "12.6", platforms: [linux-64, win-64]}', ""),
+    ("matrices/beta.yaml", '"3.1.0"', '"3.1.1"'),
+    ("matrices/gpus.yaml", ", A30", ""),
+)
+
+
+@pytest.mark.thorough
+def test_what_a_change_does_is_what_resolving_and_rendering_everything_says(
+    layout: Layout, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One change of the facts or of the template, and two at once: of all projects together, of each alone, again from the cache."""
+    base, kinds, rows = tmp_path / "base", set[str](), 0
+    shutil.copytree(layout.root, base)
+    write_matrix(base / "matrices", WHOLE)
+    for number, changes in enumerate(some([*zip(CHANGES), *pairwise(CHANGES)])):
+        here = changed(base, tmp_path / str(number), changes)
+        found = impact(here, "base", base)
+        alone = [impact(here, "base", base, (project,)) for project in sorted(PROJECTS)]
+        assert found.targets == tuple(row for one in alone for row in one.targets)
+        assert found.count == sum(one.count for one in alone)
+        assert impact(here, "base", base) == found
+        with monkeypatch.context() as plainly:
+            plainly.setattr(Asks, "sees_as", lambda *_: False)
+            plainly.setattr(Shared, "files", lambda _, where, row, __: digest(row, rendered(where, row), where.templates))
+            plainly.setattr(impacts, "remembered", lambda _, __, make: make())
+            assert impact(here, "base", base) == found
+        kinds |= {row.kind for row in found.targets}
+        rows += len(found.rows)
+    assert kinds >= {"lost", "moves", "solved-again", "rendered-again", "driver"}
+    assert rows > len(CHANGES)
+
+
+def changed(base: Path, folder: Path, changes: Iterable[tuple[str, str, str]]) -> Layout:
+    """A copy of a repository with some changes."""
+    shutil.copytree(base, folder)
+    for file, old, new in changes:
+        text = (folder / file).read_text(encoding="utf-8")
+        assert old in text
+        (folder / file).write_text(text.replace(old, new, 1), encoding="utf-8")
+    return Layout(folder)
 
 
 def read(layout: Layout, matrix: Matrix, name: str) -> Project | None:
