@@ -71,7 +71,7 @@ def grouped(found: TextTable, titles: Sequence[str], width: int = UNBOUNDED) -> 
 def _gone(found: TextTable, fitting: TextTable) -> tuple[str, ...]:
     """A line that names the columns that were left out."""
     gone = [name for name in found.spare if name not in fitting.headings]
-    return (f"({', '.join(gone)}: in a wider terminal, or with --json)",) if gone else ()
+    return (f"(no room for {', '.join(gone)}: a wider terminal or --json shows more)",) if gone else ()
 
 
 def grid(rows: Iterable[tuple[str, str]], width: int, *, label_width: int = 0) -> tuple[str, ...]:

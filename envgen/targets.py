@@ -26,6 +26,13 @@ _CUDA = re.compile(r"(?P<name>[a-z]+(?:[._-][a-z]+)*)?[\s=_-]*(?P<versions>[0-9.
 _MINOR = re.compile(r"(?P<sign>==|=|~=|>=)?\s*(?P<minor>[0-9]+\.[0-9]+)\.[0-9.*]+")
 
 
+_OF_OTHERS = {
+    **dict.fromkeys(("mps", "metal"), f"write {CPU}: on a Mac with Apple's processors its builds use the GPU through Metal"),
+    **dict.fromkeys(("rocm", "hip", "amd", "xpu", "tpu"), f"envgen has builds for CPU and CUDA alone: write {CPU}, or cu126"),
+}
+"""Words for what computes without CUDA, with what to do instead."""
+
+
 class MachineWord(Enum):
     """A word whose target depends on the machine; `machine.fit` chooses it."""
 
@@ -112,7 +119,12 @@ def _unknown(word: str, matrix: Matrix) -> BadInput:
         hint = f"write the target alone: {CPU}, cu126, or a CUDA version such as 12.6"
         return BadInput(f"`{word}` names a package; --target takes a target", where="--target", hint=hint)
     words = (*matrix.targets, NEWEST[0], *(machine.value for machine in MachineWord))
-    return BadInput(f"no target `{word}` in matrices/targets.yaml", hint=closest(word.lower(), words))
+    return BadInput(f"no target `{word}` in matrices/targets.yaml", hint=of_others(word) or closest(word.lower(), words))
+
+
+def of_others(word: str) -> str:
+    """What to do about a word for what computes without CUDA, such as `mps` or `rocm6.2`; "" for any other word."""
+    return _OF_OTHERS.get(re.split(r"[^a-z]", word.strip().lower(), maxsplit=1)[0], "")
 
 
 def _cuda_names(matrix: Matrix) -> set[str]:

@@ -89,7 +89,7 @@ def _refusals(
         yield from (f"{record.name} {record.version} needs {text}" for text in _refusing(record.depends, old))
     for record in solution:
         limits = record.source.get("constrains")
-        texts = [str(text) for text in limits] if isinstance(limits, list) else []
+        texts = [" ".join(str(text).split()) for text in limits] if isinstance(limits, list) else []  # some have blanks in rows
         yield from (f"{record.name} {record.version} allows only {text}" for text in _refusing(texts, old))
     for text in depends:
         refusing = (row for row in solution if list(_refusing([text], _plain(row.name, row.version, row.build))))

@@ -192,7 +192,8 @@ def _source(root: Path, word: str) -> Source:
         try:
             return of_revision(revision(root, word))
         except BadInput as error:
-            error.hint = f"{error.hint}; a file or a folder of this name does not exist either"
+            if word != "HEAD":  # which nobody needs to type
+                error.hint = f"{error.hint}; a file or a folder of this name does not exist either"
             raise
     found = revision(root, name)
     below = found.files([path])

@@ -6,12 +6,14 @@ second change.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
 from packaging.version import Version
 
+from envgen.channels.solve import Unsolvable
 from envgen.explain import edits
 from envgen.explain.minimize import minimal
 from envgen.lock.choose import CellRequest, Solver, cells_of, first_of
@@ -29,6 +31,8 @@ from envgen.resolver.dependencies import dependencies_of
 from envgen.resolver.resolve import Problem, answer, target_choices
 from envgen.resolver.spelling import spelled
 from envgen.resolver.target_choices import TargetChoice, refusal_of
+
+_NOT_PROMISED = re.compile(r"(__\w+ [^,\n]*), for which no candidates were found")  # in the words of rattler
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,8 +223,16 @@ class Unsolved:
         told = {part.host for part in smallest}
         in_the_way = [part.needing for part in smallest if part.needing.text not in told]
         if not in_the_way:
-            return f"it has no solution for {resolution.target.name} on {request.platform}"
+            needs = self._not_promised(resolution.target.name, platform)
+            where = f"for {resolution.target.name} on {platform}"
+            return f"it needs {needs}, which is not promised {where}" if needs else f"it has no solution {where}"
         return needs_text(in_the_way, needed, records)
+
+    def _not_promised(self, target: str, platform: Platform) -> str:
+        """The virtual package that the version needs and a target does not promise; "" where that is not the reason."""
+        requests = (request for _, request in cells_of([self.held[target]]) if request.platform == platform)
+        said = (found.what for found in map(self.solver.answer, requests) if isinstance(found, Unsolvable))
+        return next((match[1] for what in said for match in _NOT_PROMISED.finditer(what)), "")
 
     def _parts(self, resolution: Resolution, platform: Platform) -> list[_Part]:
         """What may be in the way, those last that a person gives up first."""

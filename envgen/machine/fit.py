@@ -61,6 +61,7 @@ def choose(word: MachineWord, fits: Sequence[Fit], machine: Machine, project: Pr
     if not cuda:
         unlocked = any(fit.cuda for fit in fits)
         what, hint = ("locked CUDA target", "run `envgen lock`") if unlocked else ("CUDA target", "add one, for example cu126")
+        what, hint = (what, hint) if locked else ("locked target", "run `envgen lock`")
         raise BadInput(f"{project.name} has no {what}", where=project.at("targets"), hint=hint)
     if machine.driver is None:
         return cuda[0].target, f"{machine.note or 'no NVIDIA driver'}: the project's newest CUDA target"

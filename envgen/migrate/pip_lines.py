@@ -18,11 +18,17 @@ ReadFile = Callable[[str], "tuple[str, str] | None"]  # a path in a file -> the 
 _OPTION = re.compile(r"(?P<name>--?[A-Za-z][a-z-]*)(?:\s+|=|(?<=^-[a-zA-Z]))?(?P<value>.*)")
 _LONG = {"-r": "--requirement", "-c": "--constraint", "-e": "--editable", "-i": "--index-url", "-f": "--find-links"}
 _CONDA_PIN = re.compile(r"([A-Za-z0-9][A-Za-z0-9._-]*(?:\[[^\]]*\])?)\s*=\s*([0-9][^=\s]*)")
-WHY_LOCAL = "no index has it: `pip:` takes a folder, a file or a repository, in the way that `envgen help pip` shows"
+_WHY_FOLDER = "no index has it: list it under `pip:`, by its path from the folder with matrices/; `envgen help pip` has the forms"
+_WHY_URL = "no index has it: list it under `pip:`, as `NAME @ URL`; `envgen help pip` has the forms"
 _WHY_OPTION = "an option of pip, which envgen does not run to make a lock"
 _PLACE = re.compile(r"(?:[./]|file:).*|[^@]+://.*|[^@;]+\.(?:whl|tar\.gz|zip)")  # a file, though a name may end in `.whl`, too
 _WHY_FILE = "there is no such file below this folder, it cannot be read, or it includes itself"
 _DEEPEST = 10
+
+
+def why_local(text: str) -> str:
+    """Why a folder, a file or a repository is not carried over, and where to write it."""
+    return _WHY_URL if "://" in text and not text.startswith("file:") else _WHY_FOLDER
 
 
 @dataclass(slots=True, kw_only=True)
@@ -67,7 +73,7 @@ class PipLines:
         elif option := next((one for one in get_args(IndexOption) if one == name), None):
             self.indexes.append(AskedIndex(text=re.sub(r"\$\{(\w+)\}", r"$\1", value), at=at, option=option))
         elif name == "--editable":
-            self.left.append(NotCarried(line, at, WHY_LOCAL))
+            self.left.append(NotCarried(line, at, why_local(line)))
         elif name == "--constraint":
             self.left.append(NotCarried(line, at, "a file of constraints: list those that matter as packages"))
         else:
@@ -89,7 +95,7 @@ class PipLines:
             self.notes.append(ReadAs(text=line, at=at, meaning=f"`{text}`: pip has no `=`"))
             line = text
         if _PLACE.fullmatch(line):
-            self.left.append(NotCarried(line, at, WHY_LOCAL))
+            self.left.append(NotCarried(line, at, why_local(line)))
             return
         try:
             found = Requirement(line)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from envgen.migrate.model import Asked, AskedIndex, AskedSpec, Contents, NotCarried
-from envgen.migrate.pip_lines import WHY_LOCAL, PipLines
+from envgen.migrate.pip_lines import PipLines, why_local
 from envgen.migrate.toml_lines import TomlLines
 from envgen.model.errors import BadInput
 
@@ -83,7 +83,7 @@ class _Project:
             yield NotCarried(f"[{_GROUPS}] {name}", self.lines.at(_GROUPS, name), _WHY_GROUP)
         for name, row in self._sources():
             if "index" not in row:
-                yield NotCarried(f"[tool.uv.sources] {name}", self.lines.at("tool", "uv", "sources", name), WHY_LOCAL)
+                yield NotCarried(f"[tool.uv.sources] {name}", self.lines.at("tool", "uv", "sources", name), why_local(str(row)))
 
 
 def python_of(project: Mapping[str, Any], lines: TomlLines) -> list[AskedSpec]:

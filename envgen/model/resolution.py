@@ -54,13 +54,14 @@ class Choice:
         return self.release.version, self.built
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Pin:
     """One decided thing and every reason it is not something newer: (`python`, `3.12`), (`pytorch`, `2.7.1`)."""
 
     name: str
     version: str
     because: tuple[Reason, ...]
+    wheels: tuple[str, ...] = ()  # the packages of pip that have to be in that range, too, if anything brings them
 
 
 def on_platform(what: str, platform: Platform) -> str:

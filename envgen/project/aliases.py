@@ -26,6 +26,7 @@ ANY = "any version"
 _PYTHON = re.compile(r"py(?P<major>[0-9])\.?(?P<minor>[0-9]{1,2})(?![0-9])")
 _BUILT = re.compile(r"cu(?:da)?(?P<version>[0-9]+(?:\.[0-9]+)?)")
 
+_NOARCH = re.compile(r"py(?:h[0-9a-f]{7})?_[0-9]+")  # the build of a package without compiled code, such as pyhd8ed1ab_0
 _ANY_CUDA = re.compile(r"(?<![a-z])cu(?![a-z])")  # *cu*: any CUDA, as the builds of PyG's own channel spell it
 
 
@@ -111,15 +112,19 @@ def _parsed(parse: Callable[[str], SpecifierSet], text: str, spec: PackageSpec, 
 def _target(rows: Sequence[Alias], cuda: str | None, builds: Sequence[str], spec: PackageSpec, at: Address) -> TargetRange | None:
     """The targets that an alias allows: by its rows, by a version that is one of CUDA, and by its builds. None: any target."""
     found = [TargetRange(row.cuda) for row in rows if row.cpu or row.cuda is not None]
-    found += [_built(build, spec, at) for build in builds]
     found += [] if cuda is None else [TargetRange(_parsed(cuda_range, cuda, spec, at))]
+    built = [_built(build) for build in builds if not _NOARCH.fullmatch(build)]
+    if None in built and not found:
+        hint = "write the version alone: the target decides which build is taken"
+        raise BadInput(f"`{spec.text}` names a build, and it does not say CPU or CUDA", where=at, hint=hint)
+    found += filter(None, built)
     if len({one.cuda is None for one in found}) > 1:
         raise BadInput(f"`{spec.text}` requests a CPU build and a CUDA build", where=at, hint="keep one of the two")
     return reduce(intersection, found) if found else None
 
 
-def _built(build: str, spec: PackageSpec, at: Address) -> TargetRange:
-    """The targets that a build string or a local version is for: `cuda126*`, `cu118`, `cpu`."""
+def _built(build: str) -> TargetRange | None:
+    """The targets that a build string or a local version is for: `cuda126*`, `cu118`, `cpu`; None where it does not say."""
     plain = build.lower()
     match = _BUILT.search(plain)
     if match:
@@ -128,8 +133,7 @@ def _built(build: str, spec: PackageSpec, at: Address) -> TargetRange:
         return TargetRange(None)
     if "cuda" in plain or "gpu" in plain or _ANY_CUDA.search(plain):
         return TargetRange(cuda_range(""))
-    hint = "write the version alone: the target decides which build is taken"
-    raise BadInput(f"`{spec.text}` names a build, and it does not say CPU or CUDA", where=at, hint=hint)
+    return None
 
 
 # --- the framework --------------------------------------------------------------------------------------------------------

@@ -29,6 +29,9 @@ _DRIVER = rf" *(?:>= *)?[Rr]?({VERSION}) *"  # NVIDIA calls the branch 535 R535
 
 
 def _dependency(value: object) -> str:
+    if isinstance(value, str) and value.startswith("__"):
+        hint = "write it under `virtual-packages:` of a target; a CUDA target promises `__cuda` without that"
+        raise PydanticCustomError("expected_text", "a virtual package is what a machine has, not a dependency", {"hint": hint})
     if isinstance(value, str) and re.fullmatch(SPEC, value) and value.isprintable():
         return value
     raise PydanticCustomError(

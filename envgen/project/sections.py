@@ -29,7 +29,7 @@ from envgen.project.package_spec import PackageSpec, conda_spec, pip_spec, versi
 from envgen.project.pip_lines import check_requirement, local_package
 from envgen.project.python import WHY, PythonRange, by_minor
 from envgen.project.schema import CUDA_HINT, SPEC, CudaRow, ProjectFile, RequestedFrameworkRow, RequestedTargetRow
-from envgen.targets import NEWEST, TargetRange, exactly, in_file, newest_first
+from envgen.targets import NEWEST, TargetRange, exactly, in_file, newest_first, of_others
 from envgen.yamlfile.document import Document
 
 Item = TypeVar("Item")
@@ -221,8 +221,8 @@ class Sections:
             return alias
         allowed = in_file(key, self.matrix, at)
         if allowed is None:
-            hint = closest(key, self.matrix.targets)
-            if isinstance(self.document.data["targets"], dict) and not hint.startswith("did you mean"):
+            hint = of_others(key) or closest(key, self.matrix.targets)
+            if isinstance(self.document.data["targets"], dict) and not of_others(key) and not hint.startswith("did you mean"):
                 hint = f"{hint}; a target of the project's own has `cuda:`"
             raise BadInput(f"no target `{key}` in matrices/targets.yaml", where=at, hint=hint)
         return AliasMeaning(text=key, at=at, because=self._because(allowed), target=allowed)

@@ -20,7 +20,7 @@ def pins(
     matrix: Matrix, project: Project, target: Target, cells: tuple[Cell, ...], choices: tuple[Choice, ...], python: Version
 ) -> tuple[Pin, ...]:
     """Everything that was decided for a target, in the order of the decisions; what differs by platform, once for each."""
-    found = [Pin("python", str(python), (_python_reason(project),))]
+    found = [Pin(name="python", version=str(python), because=(_python_reason(project),))]
     for choice in choices:
         found.extend(_framework_pins(project, target, cells, choice))
     for platform in target.by_platform or ("",):
@@ -32,11 +32,13 @@ def _cuda_pins(matrix: Matrix, project: Project, target: Target, platform: Platf
     """What follows from the CUDA of a target, and from what was chosen, on one platform or ("") on all."""
     if target.cuda:
         toolkit = matrix.toolkits[target.cuda]
-        yield Pin(on_platform("cuda", platform), str(target.cuda), (Reason(f"target {target.name}", target.at),))
+        why = (Reason(f"target {target.name}", target.at),)
+        yield Pin(name=on_platform("cuda", platform), version=str(target.cuda), because=why)
         yield _driver_pin(matrix, target, toolkit, platform, chosen)
     bound = cudnn_pin(matrix, project.for_target(target.name).gpus, target)
-    if bound:
-        yield Pin(on_platform("cudnn", platform), bound[0], (bound[1],))
+    if bound and target.cuda:
+        wheels = tuple(f"{name}-cu{target.cuda.major}" for name in matrix.catalogue.bringing("cudnn", "pip"))
+        yield Pin(name=on_platform("cudnn", platform), version=bound[0], because=(bound[1],), wheels=wheels)
 
 
 def _driver_pin(matrix: Matrix, target: Target, toolkit: Toolkit, platform: Platform, chosen: Known) -> Pin:
@@ -54,7 +56,7 @@ def _driver_pin(matrix: Matrix, target: Target, toolkit: Toolkit, platform: Plat
                 floors[driver_os(other)] = max(needed)
                 reasons = [Reason(f"{constraint_text(row)}: {row.because}", row.at)]
     floor = ", ".join(f"{driver_text(version)} ({os})" for os, version in floors.items())
-    return Pin(on_platform("driver", platform), f">={floor}", tuple(reasons))
+    return Pin(name=on_platform("driver", platform), version=f">={floor}", because=tuple(reasons))
 
 
 def _drivers(row: Constraint) -> list[Version]:
@@ -74,7 +76,8 @@ def _framework_pins(project: Project, target: Target, cells: tuple[Cell, ...], c
     requested = next(row for row in project.frameworks if row.framework == choice.release.framework)
     beside = f" that goes with {requested.host}" if requested.host else ""
     newest = f"newest {requested} from {choice.provider} for {target.name}{beside}"
-    yield Pin(choice.release.framework, str(choice.release.version), (Reason(newest, requested.at),))
+    why = (Reason(newest, requested.at),)
+    yield Pin(name=choice.release.framework, version=str(choice.release.version), because=why)
     older = [cell for cell in cells if choice.on(cell.platform) != cell.target.cuda]
     each = len({(cell.target.cuda, choice.on(cell.platform)) for cell in cells}) > 1
     for cell in older if each else older[:1]:
@@ -82,4 +85,4 @@ def _framework_pins(project: Project, target: Target, cells: tuple[Cell, ...], c
         lacking = f"{named(choice)} has no build for CUDA {cell.target.cuda}{f' on {where}' if where else ''}"
         what = f"{lacking}; a build for an older minor runs by minor-version compatibility"
         name = on_platform(f"{choice.release.framework} build", where)
-        yield Pin(name, f"CUDA {choice.on(cell.platform)}", (Reason(what, choice.release.at),))
+        yield Pin(name=name, version=f"CUDA {choice.on(cell.platform)}", because=(Reason(what, choice.release.at),))

@@ -89,6 +89,9 @@ def groups(resolution: Resolution) -> tuple[Group, ...]:
 
 
 def _cudnn_groups(resolution: Resolution, pins: Mapping[str, Pin]) -> Iterator[Group]:
+    """The bound on cuDNN, unless all that is chosen brings it as a wheel, which `from_wheels` bounds."""
+    if resolution.choices and all(map(installed_by_pip, resolution.choices)):
+        return
     if "cudnn" in pins:
         yield Group((f"cudnn {pins['cudnn'].version}",), pins["cudnn"].because[0].text)
     for platform in resolution.platforms:

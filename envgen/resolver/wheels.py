@@ -28,9 +28,10 @@ def from_wheels(resolution: Resolution, platform: Platform) -> FromWheels:
     """What the choices add on one platform."""
     choices = [choice for choice in resolution.choices if installed_by_pip(choice)]
     wanted = [requested(choice, resolution.target, platform) for choice in choices]
+    bounded = [*(_bounded(choice, resolution, platform) for choice in choices), _pinned(resolution, platform) if choices else ()]
     return FromWheels(
         requirements=tuple(dict.fromkeys(chain.from_iterable(wanted))),
-        constraints=tuple(dict.fromkeys(chain.from_iterable(_bounded(choice, resolution, platform) for choice in choices))),
+        constraints=tuple(dict.fromkeys(chain.from_iterable(bounded))),
         indexes=tuple(_indexes(choices, resolution, platform)),
     )
 
@@ -38,6 +39,12 @@ def from_wheels(resolution: Resolution, platform: Platform) -> FromWheels:
 def _bounded(choice: Choice, resolution: Resolution, platform: Platform) -> tuple[str, ...]:
     texts = choice.spelling.if_installed if resolution.target.on(platform).cuda else ()
     return filled(texts, choice, resolution.target, platform)
+
+
+def _pinned(resolution: Resolution, platform: Platform) -> tuple[str, ...]:
+    """The bounds that pins put on wheels, such as that on cuDNN for an old GPU."""
+    pins = [pin for pin in resolution.pins if "(" not in pin.name or pin.name.endswith(f"({platform})")]
+    return tuple(f"{wheel}{pin.version}" for pin in pins for wheel in pin.wheels)
 
 
 def _indexes(choices: list[Choice], resolution: Resolution, platform: Platform) -> Iterator[PipIndex]:

@@ -166,7 +166,7 @@ def test_a_fact_is_the_reason(site: Workspace, indexes: Path) -> None:
 
 
 MACHINES = {
-    "gpus A100": ("gpus: [A100]", "gpu >=8.9", '{gpu: ">=8.9"}'),
+    "gpus A100 (compute capability 8.0)": ("gpus: [A100]", "gpu >=8.9", '{gpu: ">=8.9"}'),
     "driver 560.28.03": ('driver: "560.28.03"', "driver >=565", '{driver: ">=565"}'),
 }
 

@@ -70,7 +70,7 @@ ELSEWHERE = {
     **dict.fromkeys(("run", "export", "completion", "matrix schemas", "index export", "merge-driver"), "print no table"),
     **dict.fromkeys(("matrix", "facts", "index"), "groups"),
 }
-LEFT_OUT = re.compile(r"^\(\S.*: in a wider terminal, or with --json\)$", re.MULTILINE)
+LEFT_OUT = re.compile(r"^\(no room for \S.*: a wider terminal or --json shows more\)$", re.MULTILINE)
 """The line that says which columns a table has no room for."""
 GONE = {"jax": "0.10.2", "pytorch": "2.7.1"}
 """The releases that the edited facts lack."""

@@ -415,7 +415,7 @@ def solution(*rows: Record) -> list[packages.Record]:
         ({"specs": ("numpy * py312_0", "numpy 2.2.6", "numpy-extra <2")}, (), (), "there is no solution with it"),
         ({"constraints": ("numpy <2",)}, (), (), "only numpy <2 is allowed"),
         ({}, (record("older", "numpy <2", "numpy-extra <2"),), (), "older 1.0 needs numpy <2"),
-        ({}, (record("limits", constrains=["numpy <2"]),), (), "limits 1.0 allows only numpy <2"),
+        ({}, (record("limits", constrains=["numpy   <2"]),), (), "limits 1.0 allows only numpy <2"),
         ({}, (record("limits", constrains=None), record("free", "numpy")), (), "there is no solution with it"),
         ({}, (record("python", version="3.13.0"),), (), "numpy 2.2.6 needs python >=3.12,<3.13.0a0"),
         ({}, (record("python", version="3.12.1"), record("other", "numpy")), (), "there is no solution with it"),

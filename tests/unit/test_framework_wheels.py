@@ -54,6 +54,20 @@ def test_pytorch_comes_from_the_index_of_each_target(real: Matrix) -> None:
     assert not [spec for row in found.values() for choice in row.choices for spec in spelled(choice, row.target, "linux-64")]
 
 
+def test_what_an_old_gpu_needs_of_cudnn_bounds_the_wheel_where_wheels_bring_it(real: Matrix) -> None:
+    """cuDNN of conda beside the wheel would be a second one."""
+    text = 'python: "3.12"\nplatforms: [linux-64]\nchannels: [conda-forge]\ntargets: [cpu, cu129]\ngpus: [V100]\n'
+    wheels = resolved(real, text + 'frameworks: {tensorflow: {version: "*", provider: pypi}}\n')
+    assert from_wheels(wheels["cu129"], "linux-64").constraints == ("nvidia-cudnn-cu12<9.11",)
+    assert from_wheels(wheels["cpu"], "linux-64").constraints == ()
+    conda = resolved(real, text + 'frameworks: {tensorflow: "*"}\n')
+    assert from_wheels(conda["cu129"], "linux-64") == FromWheels()
+    both = resolved(real, text + 'frameworks: {pytorch: "2.8.*", jax: {version: "*", provider: pypi}}\n')
+    assert "nvidia-cudnn-cu12<9.11" in from_wheels(both["cu129"], "linux-64").constraints
+    written = ["cudnn <9.11" in [spec for group in groups(row["cu129"]) for spec in group.specs] for row in (wheels, conda, both)]
+    assert written == [False, True, True]
+
+
 @pytest.mark.parametrize(
     ("own", "left"),
     [

@@ -242,6 +242,13 @@ def test_a_reason_that_cites_a_line_of_the_project_goes_with_it(project: str, as
     assert (found.alpha, found.why) == ("2.0.0", {"alpha": NEEDS} if stays else {})
 
 
+def test_a_virtual_package_that_a_target_does_not_promise_is_named(site: Site) -> None:
+    channel = [*OLD, *(replace(row, depends=(*row.depends, "level >=3")) for row in NEW if row not in OLD)]
+    found = locks(site, [*channel, Row("level", "3", depends=("__archspec 1 x86_64_v3",))], text())
+    why = "alpha 2.0.0, not 2.1.0: it needs __archspec ==1 x86_64_v3, which is not promised for cpu on linux-64"
+    assert found == {"cpu": Is("locked", "3.11", "2.0.0", notes=(why,), why={"alpha": why})}
+
+
 @pytest.mark.parametrize("asked", [{}, OFFLINE])
 def test_a_reason_that_cites_a_framework_goes_with_it(asked: Any, site: Site) -> None:
     """Frameworks share a line, as in `frameworks: {alpha: "*", beta: "*"}`."""

@@ -239,7 +239,7 @@ def test_a_bound_says_where_and_whether_it_counts() -> None:
 
 
 def test_a_resolution_has_a_name_and_reasons_of_better_choices() -> None:
-    pins = (Pin("python", "3.12", (Reason("a"),)), Pin("cuda", "12.6", (Reason("b"),)))
+    pins = (Pin(name="python", version="3.12", because=(Reason("a"),)), Pin(name="cuda", version="12.6", because=(Reason("b"),)))
     found = Resolution(project=with_fields(name="v"), target=with_fields(name="cu126"), platforms=(), dropped=(), python=Version("3.12"), choices=(), pins=pins, dependencies=(), excluded={})  # fmt: skip
     assert found.environment == "v-cu126"
     moved = found.with_moved({"cuda": "no solution"})

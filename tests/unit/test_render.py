@@ -161,7 +161,7 @@ def test_same_data_ignores_comments_and_nothing_else() -> None:
 @given(st.text(max_size=30))
 def test_a_reason_never_breaks_yaml(because: str) -> None:
     one = resolution()
-    pins = tuple(Pin(pin.name, pin.version, (Reason(because),)) for pin in one.pins)
+    pins = tuple(Pin(name=pin.name, version=pin.version, because=(Reason(because),)) for pin in one.pins)
     text = render(replace(one, pins=pins), REPO / "templates", "templates", SOURCE)[0].text
     assert same_data(text, render(one, REPO / "templates", "templates", SOURCE)[0].text)
 

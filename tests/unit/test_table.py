@@ -47,7 +47,7 @@ def test_where_it_is_too_wide_the_first_spare_column_gives_way_and_is_named() ->
         " " + 45 * "─",
         " vision    cu126      3.5 GB   changed by hand",
         " jax       cpu      >=478 MB   -",
-        "(where: in a wider terminal, or with --json)",
+        "(no room for where: a wider terminal or --json shows more)",
     )
 
 
@@ -69,7 +69,7 @@ def test_a_title_stands_for_the_rows_that_share_it() -> None:
     found = table(("target", "seconds"), [("cpu", "0.1"), ("cu126", "12.5")], right=("seconds",), spare=("seconds",))
     assert grouped(found, ["one", "one"]) == "  target   seconds\n  ────────────────\none\n  cpu          0.1\n  cu126       12.5"
     assert grouped(found, ["one", "two"], 12) == (
-        "  target\n  ──────\none\n  cpu\ntwo\n  cu126\n(seconds: in a wider terminal, or with --json)"
+        "  target\n  ──────\none\n  cpu\ntwo\n  cu126\n(no room for seconds: a wider terminal or --json shows more)"
     )
 
 

@@ -24,6 +24,7 @@ from envgen.project.aliases import read_alias
 from envgen.project.package_spec import conda_spec, pip_spec
 from envgen.resolver.resolve import Problem, Unsatisfiable, resolve
 from envgen.resolver.specs import groups
+from envgen.targets import in_command
 
 FILE = "environments/demo/project.yaml"
 Words = dict[str, Any]
@@ -330,10 +331,58 @@ def test_a_requirement_as_only_wheels_are_spelled_says_how_to_have_them(line: st
     assert (wheels.notes, wheels.frameworks[0].provider) == ((), "pypi")
 
 
+@pytest.mark.parametrize(
+    ("line", "target"),
+    [
+        ("pytorch-cuda=11.8=h7e8668a_5", "cu118"),
+        ("cudatoolkit=11.3.1=h9edb442_11", "cu113"),
+        ("cuda-version=12.6=h7480c83_3", "cu126"),
+        ("cpuonly=2.0=0", "cpu"),
+        ("tensorflow-gpu=2.14.0=hb2a4a4a_0", "cu118"),
+    ],
+)
+def test_the_build_of_an_exported_environment_need_not_say_what_its_name_or_version_does(
+    line: str, target: str, real: Matrix
+) -> None:
+    project = read(real, {"frameworks": {"pytorch": "*"} if "tensorflow" not in line else {}, "dependencies": [line]})
+    assert [row.name for row in project.targets] == [target]
+
+
+@pytest.mark.parametrize("line", ["jax=0.4.23=pyhd8ed1ab_0", "pytorch_geometric=2.7.0=pyh1234567_1", "xgboost=2.1.4=py_0"])
+def test_the_build_of_a_package_without_compiled_code_says_nothing(line: str, real: Matrix) -> None:
+    assert [row.name for row in read(real, {"targets": ["cpu", "cu126"], "dependencies": [line]}).targets] == ["cpu", "cu126"]
+
+
 @pytest.mark.parametrize("line", ["tensorflow[and-cuda]==2.13.1", "torch==1.13.1+cu117"])
 def test_wheels_that_the_matrices_do_not_list_are_not_offered(line: str, real: Matrix) -> None:
     (note,) = read(real, {"pip": [line]}).notes
     assert "wheels" not in note.text
+
+
+@pytest.mark.parametrize("targets", [["cpu", "{word}"], {"{word}": None}])
+@pytest.mark.parametrize(
+    ("word", "what"),
+    [
+        ("mps", "through Metal"),
+        ("Metal", "through Metal"),
+        ("rocm6.2", "for CPU and CUDA alone"),
+        ("tpu", "for CPU and CUDA alone"),
+    ],
+)
+def test_a_word_for_what_computes_without_cuda_is_refused_with_what_to_write(
+    word: str, what: str, targets: Any, real: Matrix
+) -> None:
+    named = (
+        {key.format(word=word): None for key in targets}
+        if isinstance(targets, dict)
+        else [one.format(word=word) for one in targets]
+    )
+    with pytest.raises(BadInput, match=f"no target `{word}`") as error:
+        read(real, {"targets": named})
+    assert what in error.value.hint
+    with pytest.raises(BadInput, match=f"no target `{word}`") as error:
+        in_command(word, real)
+    assert what in error.value.hint
 
 
 @pytest.mark.parametrize("text", ["R535", ">=R535", ">= r535.104"])
@@ -475,6 +524,7 @@ WRONG: dict[str, tuple[Words, str]] = {
         "`jaxlib=0.4.23` is read as jax 0.4.23, and 0.4.20 is requested at environments/demo/project.yaml:",
     ),
     "jax twice": ({"dependencies": ["jax=0.4.20"], "frameworks": {"jax": "0.4.23"}, "targets": ["cpu"]}, "jax 0.4.20 is requested here, and 0.4.23 at "),
+    "a virtual package": ({"dependencies": ["__cuda>=12"], "targets": ["cpu"]}, "dependencies[0]: a virtual package is what a machine has, not a dependency"),
     "no targets": ({"frameworks": {"pytorch": "*"}}, "1:1: targets is missing\n\nhint: write for example `targets: [cpu]`, or `cuda: newest`"),
     "no targets by a word": ({"pip": ["torch"]}, "1:1: targets is missing"),
     "a marker": (

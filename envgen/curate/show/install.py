@@ -41,7 +41,7 @@ def specs_of(matrix: Matrix, group: BuildGroup, python: Version) -> tuple[str, .
         dropped=(),
         python=python,
         choices=(choice,),
-        pins=tuple(Pin(name, version, (Reason(""),)) for name, version in names),
+        pins=tuple(Pin(name=name, version=version, because=(Reason(""),)) for name, version in names),
         dependencies=(),
         excluded={},
         bounds=applied_bounds(matrix, {group.platform: known}),
