@@ -34,6 +34,8 @@ SAMPLE = REPO / "tests" / "records"
 # warnings are errors in child processes, too, but for those that conda_lock gives when it is imported
 ROOM = 6 * 1024**3  # bytes: three times what the tests were seen to write at once
 IN_MEMORY = "envgen-"  # a short path: pip writes other scripts where one is longer than 127 characters
+TRUSTED = REPO / "tests" / "system" / "nobody.pem"  # no test asks a server by TLS: to read who is trusted takes 8 ms of each run
+CERTIFICATES = {name: os.environ.get(name) for name in ("SSL_CERT_FILE", "SSL_CERT_DIR")}  # this machine's own
 WARNINGS = "error,ignore::PendingDeprecationWarning,ignore:path is deprecated:DeprecationWarning"
 
 
@@ -64,6 +66,8 @@ def pytest_configure(config: pytest.Config) -> None:
     _temporary_files_in_memory(config)
     folder = tempfile.mkdtemp(prefix="envgen-cache-")  # for what runs in this process
     os.environ["ENVGEN_CACHE"] = folder
+    os.environ["SSL_CERT_FILE"] = str(TRUSTED)
+    os.environ.pop("SSL_CERT_DIR", None)
     os.environ.pop("COLUMNS", None)
     config.add_cleanup(lambda: shutil.rmtree(folder, ignore_errors=True))
 
@@ -211,7 +215,8 @@ def _know_the_facts(cache_folder: Path) -> None:
 def clean_environment(folder: Path) -> dict[str, str]:
     """An environment in which nothing of this machine's own settings can be noticed."""
     kept = {name: os.environ[name] for name in ("PATH", "SYSTEMROOT", "TMPDIR", "LANG") if name in os.environ}
-    return {**kept, "HOME": str(folder), "ENVGEN_CACHE": str(folder / "cache"), "PYTHONPATH": str(REPO), "PYTHONWARNINGS": WARNINGS}
+    python = {"PYTHONPATH": str(REPO), "PYTHONWARNINGS": WARNINGS}
+    return {**kept, **python, "HOME": str(folder), "ENVGEN_CACHE": str(folder / "cache"), "SSL_CERT_FILE": str(TRUSTED)}
 
 
 def repository(root: Path, environment: Mapping[str, str]) -> Workspace:
