@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import re
 import shutil
@@ -10,7 +11,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
@@ -19,6 +20,7 @@ from typing import TypeVar
 from unittest.mock import patch
 
 import pytest
+from filelock import FileLock
 from hypothesis import settings
 from nvml.build import FakeNvml, fake_nvml
 from system import forks
@@ -32,6 +34,8 @@ SAMPLE = REPO / "tests" / "records"
 # warnings are errors in child processes, too, but for those that conda_lock gives when it is imported
 ROOM = 6 * 1024**3  # bytes: three times what the tests were seen to write at once
 IN_MEMORY = "envgen-"  # a short path: pip writes other scripts where one is longer than 127 characters
+TRUSTED = REPO / "tests" / "system" / "nobody.pem"  # no test asks a server by TLS: to read who is trusted takes 8 ms of each run
+CERTIFICATES = {name: os.environ.get(name) for name in ("SSL_CERT_FILE", "SSL_CERT_DIR")}  # this machine's own
 WARNINGS = "error,ignore::PendingDeprecationWarning,ignore:path is deprecated:DeprecationWarning"
 
 
@@ -58,9 +62,12 @@ def update_golden(request: pytest.FixtureRequest) -> bool:
 
 def pytest_configure(config: pytest.Config) -> None:
     """No test reads or writes the user's cache, or depends on the width of the terminal, which a worker of xdist exports."""
+    gc.set_threshold(20_000, 10, 100)  # a sixth of a worker's time went into looking for circles among what it keeps
     _temporary_files_in_memory(config)
     folder = tempfile.mkdtemp(prefix="envgen-cache-")  # for what runs in this process
     os.environ["ENVGEN_CACHE"] = folder
+    os.environ["SSL_CERT_FILE"] = str(TRUSTED)
+    os.environ.pop("SSL_CERT_DIR", None)
     os.environ.pop("COLUMNS", None)
     config.add_cleanup(lambda: shutil.rmtree(folder, ignore_errors=True))
 
@@ -109,6 +116,11 @@ def pytest_xdist_auto_num_workers() -> int:
     """A worker more than there are cores, or half as many more: a fifth of the tests' time is spent waiting, for time-outs and servers."""
     cores = len(os.sched_getaffinity(0)) if sys.platform.startswith("linux") else os.cpu_count() or 1
     return max(cores + 1, cores * 3 // 2)
+
+
+def pytest_collection_finish() -> None:
+    """What was collected stays until the end: the garbage collector does not look at it again."""
+    gc.freeze()
 
 
 def pytest_unconfigure() -> None:
@@ -203,7 +215,8 @@ def _know_the_facts(cache_folder: Path) -> None:
 def clean_environment(folder: Path) -> dict[str, str]:
     """An environment in which nothing of this machine's own settings can be noticed."""
     kept = {name: os.environ[name] for name in ("PATH", "SYSTEMROOT", "TMPDIR", "LANG") if name in os.environ}
-    return {**kept, "HOME": str(folder), "ENVGEN_CACHE": str(folder / "cache"), "PYTHONPATH": str(REPO), "PYTHONWARNINGS": WARNINGS}
+    python = {"PYTHONPATH": str(REPO), "PYTHONWARNINGS": WARNINGS}
+    return {**kept, **python, "HOME": str(folder), "ENVGEN_CACHE": str(folder / "cache"), "SSL_CERT_FILE": str(TRUSTED)}
 
 
 def repository(root: Path, environment: Mapping[str, str]) -> Workspace:
@@ -211,6 +224,18 @@ def repository(root: Path, environment: Mapping[str, str]) -> Workspace:
     for folder in ("matrices", "templates"):
         shutil.copytree(REPO / folder, root / folder)
     return Workspace(root, environment)
+
+
+def made_once(factory: pytest.TempPathFactory, name: str, make: Callable[[Path], object]) -> Path:
+    """A folder that the first worker of xdist who needs it fills for all of them; nobody changes what is in it."""
+    mine = factory.getbasetemp()
+    folder = (mine.parent if "PYTEST_XDIST_WORKER" in os.environ else mine) / name
+    with FileLock(f"{folder}.lock"):
+        if not folder.exists():
+            scratch = factory.mktemp(name)
+            make(scratch)
+            scratch.rename(folder)
+    return folder
 
 
 @pytest.fixture(scope="session")

@@ -13,11 +13,11 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from itertools import groupby
 
-from rattler import BuildString, Gateway, PackageName, PackageRecord, RepoDataRecord, Subdir, VersionWithSource
+from rattler import BuildString, PackageName, PackageRecord, RepoDataRecord, Subdir, VersionWithSource
 
 from envgen.channels.channel import locate
 from envgen.channels.index import Index
-from envgen.channels.solve import Unsolvable, attempts, solved_records
+from envgen.channels.solve import Unsolvable, attempts, in_memory, solved_records
 from envgen.model.packages import SolveRequest
 
 MANY = 1000  # alternatives from which on it is worth asking first whether there is a solution without any
@@ -88,7 +88,7 @@ def _requested(specs: tuple[str, ...], shared: Collection[str]) -> tuple[str, ..
 
 
 async def _first(request: SolveRequest, alternatives: Sequence[AlternativeSpecs], index: Index) -> int | None:
-    gateway, found, before = index.gateway or Gateway(), None, alternatives
+    gateway, found, before = index.gateway or in_memory(), None, alternatives
     while before:
         try:
             records = await solved_records(request, index, gateway, [MadeUp(before)])

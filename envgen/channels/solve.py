@@ -70,7 +70,7 @@ async def _all(
     requests: Sequence[tuple[SolveRequest, Sequence[RepoDataRecord]]], index: Index, jobs: int, done: Progress
 ) -> tuple[Solution | EnvgenError, ...]:
     gate = asyncio.Semaphore(jobs)
-    gateway = index.gateway or _in_memory()
+    gateway = index.gateway or in_memory()
 
     async def one(request: SolveRequest, kept: Sequence[RepoDataRecord]) -> Solution | EnvgenError:
         async with gate:
@@ -86,7 +86,7 @@ async def _all(
 
 
 @cache
-def _in_memory() -> Gateway:
+def in_memory() -> Gateway:
     """A gateway for folders, which it does not cache; rattler would make one for each solve, at 13 ms."""
     return Gateway()
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from conftest import Workspace
+from conftest import CERTIFICATES, Workspace
 from system.channel import build
 from system.test_pip_changes import Told
 
@@ -26,8 +26,10 @@ PROJECT = 'python: ">=3.11,<3.13"\nplatforms: [linux-64]\nchannels: [conda-forge
 
 @pytest.fixture
 def index(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
-    """A small channel with conda's torch; uv begins with an empty cache."""
+    """A small channel with conda's torch; uv begins with an empty cache, and trusts whom this machine trusts."""
     monkeypatch.setenv("ENVGEN_CACHE", str(tmp_path / "cache"))
+    for name, value in CERTIFICATES.items():
+        monkeypatch.delenv(name, raising=False) if value is None else monkeypatch.setenv(name, value)
     build(tmp_path / "index" / "conda-forge")
     return tmp_path / "index"
 

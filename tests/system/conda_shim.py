@@ -10,33 +10,40 @@ withdrew are not in its index.
 
 from __future__ import annotations
 
-import argparse
-import asyncio
 import json
 import os
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from rattler import ChannelPriority, GenericVirtualPackage, MatchSpec, PackageName, Version, solve
-from rattler.package.build_string import BuildString
+if TYPE_CHECKING:
+    from rattler import GenericVirtualPackage
 
-from envgen.channels.channel import locate
-from envgen.channels.index import FolderIndex
-from envgen.matrix.load import load_matrix
-
-MATRICES = Path(__file__).parents[2] / "matrices"
+REPO = Path(__file__).parents[2]
 
 
 def virtual_packages(channel: str, platform: str) -> list[GenericVirtualPackage]:
     """What conda-lock promises for a platform, from the repodata it wrote."""
+    from rattler import GenericVirtualPackage, PackageName, Version
+    from rattler.package.build_string import BuildString
+
     data = json.loads((Path(channel.removeprefix("file://")) / platform / "repodata.json").read_text(encoding="utf-8"))
     rows = data["packages"].values()
     return [GenericVirtualPackage(PackageName(row["name"]), Version(row["version"]), BuildString(row["build"])) for row in rows]
 
 
 def create(words: list[str]) -> dict[str, Any]:
-    """The answer to `create --dry-run --json`."""
+    """The answer to `create --dry-run --json`; what it takes is imported here, because conda-lock asks for the version more often."""
+    import argparse
+    import asyncio
+
+    from rattler import ChannelPriority, MatchSpec, solve
+
+    from envgen.channels.channel import locate
+    from envgen.channels.index import FolderIndex
+    from envgen.matrix.cached import cached_matrix
+    from envgen.model.layout import Layout
+
     parser = argparse.ArgumentParser(allow_abbrev=False)
     parser.add_argument("specs", nargs="+")
     parser.add_argument("--prefix", required=True)
@@ -44,7 +51,7 @@ def create(words: list[str]) -> dict[str, Any]:
     for flag in ("--dry-run", "--json", "--override-channels"):
         parser.add_argument(flag, action="store_true", required=True)
     asked, platform = parser.parse_intermixed_args(words), os.environ["CONDA_SUBDIR"]
-    index = FolderIndex(Path(os.environ["ENVGEN_TEST_INDEX"]), "the test's index", load_matrix(MATRICES).withdrawn)
+    index = FolderIndex(Path(os.environ["ENVGEN_TEST_INDEX"]), "the test's index", cached_matrix(Layout(REPO)).withdrawn)
     channels = [locate(channel) for channel in asked.channel if not channel.startswith("file://")]
     work = solve(
         sources=index.sources(channels, platform),

@@ -2,7 +2,8 @@
 
 Imports take 0.3 seconds of a run, and 0.9 where conda-lock is needed, which is most of a short one; so do the facts, which are put
 together from their cache once. A forked run is a process of its own all the same, with its own folder, environment, output and status. `forkable` says for which environments it is the
-same as a new process: not where a variable counts when an interpreter or a library starts.
+same as a new process: not where a variable counts when an interpreter or a library starts. A `sitecustomize` before this checkout in
+PYTHONPATH runs in the fork; where it counts what is imported, or how the interpreter ends, the run must be a new process.
 
 This file is also the program that forks, so it imports nothing of the tests.
 """
@@ -31,6 +32,8 @@ from typing import IO, NoReturn
 
 AT_START = ("PYTHON", "LD_", "DYLD_", "LANG", "LC_", "TZ", "CONDA_", "MALLOC_")  # read once, when a process starts or imports
 BY_SERVER = "LD_LIBRARY_PATH"  # of these, the one that tests change often: each value has a server of its own
+IN_FORK = "PYTHONPATH"  # and the one that a fork takes over: it may have folders before this checkout, or not be there
+CODE = str(Path(__file__).parents[2])
 _HOME = 99  # the number under which a fork opens its home: paths below it that an import has kept lead there
 _LATE = (
     "conda_lock.pypi_solver",
@@ -46,10 +49,13 @@ _LATE = (
 def forkable(environment: Mapping[str, str], usual: Mapping[str, str]) -> bool:
     """Whether a run with this environment is, forked, what it is as a new process; `usual` is the environment of most tests."""
 
-    def at_start(variables: Mapping[str, str]) -> dict[str, str]:
-        return {name: value for name, value in variables.items() if name.startswith(AT_START) and name != BY_SERVER}
+    ours = environment.get(IN_FORK, CODE).split(os.pathsep)[-1] == CODE
+    return sys.platform.startswith("linux") and ours and _at_start(environment) == _at_start(usual)
 
-    return sys.platform.startswith("linux") and at_start(environment) == at_start(usual)
+
+def _at_start(variables: Mapping[str, str]) -> dict[str, str]:
+    """Those that a server is started with."""
+    return {name: value for name, value in variables.items() if name.startswith(AT_START) and name not in (BY_SERVER, IN_FORK)}
 
 
 def run(
@@ -87,9 +93,7 @@ class Begun:
 
 def begin(words: Sequence[str], cwd: Path, environment: Mapping[str, str], *, together: bool = False) -> Begun:
     """Start `python -m envgen WORDS`, forked."""
-    server = _server(
-        environment.get(BY_SERVER), tuple((n, v) for n, v in environment.items() if n.startswith(AT_START) and n != BY_SERVER)
-    )
+    server = _server(environment.get(BY_SERVER), tuple(_at_start(environment).items()))
     out, err = tempfile.TemporaryFile(), tempfile.TemporaryFile()
     end, told = os.pipe()
     try:
@@ -109,6 +113,7 @@ def _server(library_path: str | None, at_start: tuple[tuple[str, str], ...]) -> 
     environment = {
         **kept,
         "HOME": f"/proc/self/fd/{_HOME}",
+        IN_FORK: CODE,
         **dict(at_start),
         **({BY_SERVER: library_path} if library_path is not None else {}),
     }
@@ -215,14 +220,24 @@ def _become(words: list[str], cwd: str, environment: dict[str, str]) -> NoReturn
     tempfile.tempdir = None  # asked again
     if Path(environment["HOME"]).is_dir():
         os.dup2(os.open(environment["HOME"], os.O_RDONLY), _HOME, inheritable=False)
-    sys.path.insert(0, cwd)
+    before = environment.get(IN_FORK, CODE).split(os.pathsep)[:-1]
+    sys.path[:0] = [cwd, *before]
     sys.argv = ["-m", *words]
     try:
+        if before:
+            _customized()
         runpy.run_module("envgen", run_name="__main__", alter_sys=True)
     except BaseException:  # envgen ends by os._exit
         traceback.print_exc()
         sys.stderr.flush()
     os._exit(1)
+
+
+def _customized() -> None:
+    """Run the `sitecustomize` that PYTHONPATH leads to, if there is one, as an interpreter does when it starts."""
+    sys.modules.pop("sitecustomize", None)
+    with suppress(ModuleNotFoundError):
+        importlib.import_module("sitecustomize")
 
 
 if __name__ == "__main__":

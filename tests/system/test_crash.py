@@ -99,7 +99,8 @@ def struck(
     hook = site.environment["HOME"] + "/strike"
     settings = {"STRIKE_AT": str(at), "STRIKE_SIGNAL": str(int(sign)), "STRIKE_BELOW": "/environments/", **more}
     path = os.pathsep.join((hook, site.environment["PYTHONPATH"]))
-    return site.envgen("lock", "--index", index, *words, **settings, PYTHONPATH=path)
+    fresh = "STRIKE_IMPORT" in settings or "STRIKE_LIMIT" in settings  # a fork has imported all, and writes what it says to a file
+    return site.envgen("lock", "--index", index, *words, **settings, PYTHONPATH=path, fresh=fresh)
 
 
 def temporaries(site: Workspace) -> list[str]:
@@ -429,7 +430,7 @@ def test_forty_runs_four_at_a_time_all_end_well_and_say_all(old: Workspace, inde
         sites.append(copied(old, tmp_path / str(number)))
 
     def ten(site: Workspace) -> list[Run]:
-        return [site.envgen("lock", "--update", "--index", index, fresh=True) for _ in range(10)]
+        return [site.envgen("lock", "--update", "--index", index) for _ in range(10)]
 
     with ThreadPoolExecutor(4) as pool:
         runs = [run for group in pool.map(ten, sites) for run in group]
@@ -498,7 +499,7 @@ def test_no_way_out_runs_the_interpreters_own_shutdown(
     path = os.pathsep.join((str(tmp_path), site.environment["PYTHONPATH"]))
     bare = subprocess.run([sys.executable, "-c", ""], env={"PYTHONPATH": path}, capture_output=True, text=True, check=True)
     assert bare.stderr == "the interpreter shuts down"
-    done = site.envgen(*words, PYTHONPATH=path, ENVGEN_INDEX=str(index))
+    done = site.envgen(*words, PYTHONPATH=path, ENVGEN_INDEX=str(index), fresh=True)
     assert done.status == status
     assert "the interpreter shuts down" not in done.err
 

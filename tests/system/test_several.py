@@ -16,6 +16,7 @@ from pathlib import Path
 
 import pytest
 from conftest import Workspace, clean_environment, repository
+from system import forks
 from system.processes import ends
 
 from envgen.channels.recorded import read_recorded, recorded_files
@@ -142,9 +143,10 @@ def test_a_lock_of_a_killed_run_keeps_nobody_out(site: Workspace, index: Path, s
 
 def test_runs_that_begin_together_lose_no_record(site: Workspace, index: Path) -> None:
     for _ in range(2):
-        runs = [begun(site, index, *projects) for projects in ("ac", "bd", "ab", "cd")]
-        said = [run.communicate(timeout=120) for run in runs]
-        assert [run.returncode for run in runs] == [0, 0, 0, 0], said
+        words = [("lock", *projects, "--index", str(index)) for projects in ("ac", "bd", "ab", "cd")]
+        runs = [forks.begin(line, site.root, site.environment) for line in words]
+        ended = [run.end(120) for run in runs]
+        assert [run.returncode for run in ended] == [0, 0, 0, 0], ended
         assert recorded(site) == named(site) != set()
         assert hidden(site) == []
         for name in OWN:

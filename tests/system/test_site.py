@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
-from conftest import REPO
+from conftest import REPO, made_once
 from system.browser import chromium, complaints, requested
 
 from envgen.cli.main import main
@@ -25,8 +25,12 @@ PAGES = sorted(path.relative_to(REPO).with_suffix("").as_posix() for path in (*R
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What `make site` makes, by its own two commands."""
-    folder = tmp_path_factory.mktemp("site")
+    """What `make site` makes."""
+    return made_once(tmp_path_factory, "website", build) / "site"
+
+
+def build(folder: Path) -> None:
+    """Make the site in `folder`, by the two commands of `make site`."""
     recipe = re.search(r"^site: .*\n((?:\t.*\n)+)", (REPO / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)[1]
     _, sphinx, page = recipe.replace("dist/", f"{folder}/").replace("$(SITE)", SITE).splitlines()
     setting, *words = shlex.split(sphinx)
@@ -38,7 +42,6 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     assert done.returncode == 0, done.stderr
     shown = shlex.split(page.replace(f"$(if {SITE},", "").removesuffix(")"))
     assert CliRunner().invoke(main, ["--root", str(REPO), *shown[1:]]).exit_code == 0
-    return folder / "site"
 
 
 def test_every_page_is_in_the_navigation(site: Path) -> None:

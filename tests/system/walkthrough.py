@@ -18,7 +18,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from conftest import REPO, WARNINGS
+from conftest import WARNINGS
 from system import forks
 
 _NOT_RUN = re.compile(r"^<!-- not run: (.+?) -->\n+(?:```\w*\n(?:.*\n)*?```$|(?:    .*\n|\n(?=    ))+)", re.MULTILINE)
@@ -94,8 +94,7 @@ def play(page: Path, folder: Path, environment: Mapping[str, str]) -> int:
 
 def run(words: Sequence[str], folder: Path, environment: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
     """Run a command; what it prints on stdout and stderr together is its `stdout`. `envgen` is forked where it can be."""
-    usual = {"PYTHONPATH": str(REPO), "PYTHONWARNINGS": WARNINGS}
-    if words[0] == "envgen" and forks.forkable(environment, {**environment, **usual}):
+    if words[0] == "envgen" and forks.forkable(environment, {**environment, "PYTHONWARNINGS": WARNINGS}):
         return forks.run(words[1:], folder, environment, timeout=300, together=True)
     return subprocess.run(
         words, cwd=folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=300, check=False
