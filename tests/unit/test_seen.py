@@ -169,6 +169,20 @@ def test_what_a_change_does_is_what_resolving_and_rendering_everything_says(
     assert rows > len(CHANGES)
 
 
+def test_files_that_are_rendered_once_are_those_of_their_own_decisions(layout: Layout) -> None:
+    """Of one project by facts that choose, bound and promise something else; in any order."""
+    shared, found = Shared(layout), dict[str, None]()
+    texts = {name: text.replace('"2.1.0"', '"2.0.5"').replace("2.28", "2.31") for name, text in WHOLE.items()}
+    matrices = [matrix_of_texts({**WHOLE, **changed}) for changed in ({}, *({name: text} for name, text in texts.items()))]
+    for matrix, name in some(product(matrices, PROJECTS)):
+        project = read(layout, matrix, name)
+        for row in (project and answer(Problem(matrix, project))) or ():
+            digested = digest(row, rendered(layout, row), layout.templates)
+            assert shared.files(layout, row, specs.requests(row)) == digested
+            found[digested] = None
+    assert len(found) > len(PROJECTS)
+
+
 def changed(base: Path, folder: Path, changes: Iterable[tuple[str, str, str]]) -> Layout:
     """A copy of a repository with some changes."""
     shutil.copytree(base, folder)
