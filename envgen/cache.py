@@ -135,11 +135,12 @@ def _program() -> str:
 
 def _modules() -> tuple[str, ...]:
     """The modules of the model that are imported now."""
-    return _among(len(sys.modules), next(reversed(sys.modules)))  # which seldom change: looked through once for each import
+    return _modules_at(len(sys.modules), next(reversed(sys.modules)))
 
 
 @cache
-def _among(_: int, __: str) -> tuple[str, ...]:
+def _modules_at(_count: int, _newest: str) -> tuple[str, ...]:
+    """The same, looked for once for each state of `sys.modules`: it is asked for with every value."""
     packages = tuple({f"{module.__package__}." for module in (facts, project)})
     return tuple(name for name in sys.modules if name.startswith(packages))
 

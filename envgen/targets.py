@@ -24,11 +24,9 @@ NEWEST = ("newest", "latest", "*")
 _LONGEST = 200  # letters of a word
 _CUDA = re.compile(r"(?P<name>[a-z]+(?:[._-][a-z]+)*)?[\s=_-]*(?P<versions>[0-9.*,<>=!~\s]*)")
 _MINOR = re.compile(r"(?P<sign>==|=|~=|>=)?\s*(?P<minor>[0-9]+\.[0-9]+)\.[0-9.*]+")
-
-
 _OF_OTHERS = {
-    **dict.fromkeys(("mps", "metal"), f"write {CPU}: on a Mac with Apple's processors its builds use the GPU through Metal"),
-    **dict.fromkeys(("rocm", "hip", "amd", "xpu", "tpu"), f"envgen has builds for CPU and CUDA alone: write {CPU}, or cu126"),
+    **dict.fromkeys(("mps", "metal"), f"write {CPU}: a Mac's GPU is not a separate target"),
+    **dict.fromkeys(("rocm", "hip", "amd", "xpu", "tpu"), f"targets are for CPU or CUDA: write {CPU}, or cu126"),
 }
 """Words for what computes without CUDA, with what to do instead."""
 

@@ -55,7 +55,7 @@ def _beside(resolution: Resolution) -> dict[str, Any]:
 
 
 def same_data(one: str, other: str) -> bool:
-    """Whether two rendered files, one of them of today, have the same data, apart from comments that are not selectors."""
+    """Whether two files, of which one is rendered now, have the same data, apart from comments that are not selectors."""
     try:
         return one == other or (selected(one) == selected(other) and bool(parse(one, "one").data == parse(other, "other").data))
     except BadInput:
