@@ -22,7 +22,7 @@ from unittest.mock import patch
 import pytest
 from filelock import FileLock
 from hypothesis import settings
-from nvml.build import FakeNvml, fake_nvml
+from nvml.build import FakeNvml, build_fake_nvml, fake_nvml
 from system import forks
 
 from envgen.matrix.cached import cached_matrix
@@ -70,6 +70,9 @@ def pytest_configure(config: pytest.Config) -> None:
     os.environ.pop("SSL_CERT_DIR", None)
     os.environ.pop("COLUMNS", None)
     config.add_cleanup(lambda: shutil.rmtree(folder, ignore_errors=True))
+    if forks.SHARED not in os.environ:  # the workers of xdist inherit it
+        os.environ[forks.SHARED] = shared = tempfile.mkdtemp(prefix="envgen-forks-")
+        config.add_cleanup(lambda: shutil.rmtree(shared, ignore_errors=True))
 
 
 def _temporary_files_in_memory(config: pytest.Config) -> None:
@@ -279,4 +282,6 @@ def workspace(tmp_path: Path, unpacked_cache: Path) -> Workspace:
 @pytest.fixture(scope="session")
 def nvml(tmp_path_factory: pytest.TempPathFactory) -> FakeNvml:
     """A made-up NVML: call it with a machine's settings to get a child's whole environment."""
-    return fake_nvml(tmp_path_factory.mktemp("nvml"))
+    made_up = fake_nvml(made_once(tmp_path_factory, "nvml", build_fake_nvml))
+    forks.SERVED.add(str(made_up.folder))
+    return made_up

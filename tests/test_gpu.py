@@ -8,7 +8,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from nvml.build import FakeNvml, absent_nvml, build_fake_nvml, double_nvml
+from conftest import made_once
+from nvml.build import FakeNvml, absent_nvml, build_fake_nvml, double_nvml, fake_nvml
 from packaging.version import Version
 
 from envgen.model.gpu import Gpu
@@ -37,10 +38,10 @@ sys.meta_path.insert(0, Finder())
 
 @pytest.fixture(scope="session")
 def library(tmp_path_factory: pytest.TempPathFactory) -> FakeNvml:
-    built = build_fake_nvml(tmp_path_factory.mktemp("nvml"))
-    if built is None:
+    made_up = fake_nvml(made_once(tmp_path_factory, "nvml", build_fake_nvml))
+    if made_up.variable != "LD_LIBRARY_PATH":
         pytest.skip("no C compiler for a Linux library; the double is tested all the same")
-    return FakeNvml("LD_LIBRARY_PATH", built.parent)
+    return made_up
 
 
 @pytest.fixture(params=["library", "double"])

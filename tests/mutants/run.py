@@ -231,7 +231,7 @@ def _serve(requests: socket.socket, forks: Any) -> NoReturn:
     sys.meta_path[:] = [
         row for row in sys.meta_path if not isinstance(row, AssertionRewritingHook)
     ]  # `runpy` cannot run its modules
-    forks.answer(requests)
+    forks.answer({requests.fileno(): requests})
     os._exit(0)
 
 

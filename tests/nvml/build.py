@@ -1,6 +1,6 @@
 """Environments for child processes that find a made-up NVML; the library path counts at a process's start only.
 
-    run([sys.executable, "-m", "envgen", ...], env=fake_nvml(tmp_path)(driver="450.80.02", cuda=11000, gpus="Tesla T4:7.5"))
+    run([sys.executable, "-m", "envgen", ...], env=nvml(driver="450.80.02", cuda=11000, gpus="Tesla T4:7.5"))
 
 Settings (each becomes FAKE_NVML_<NAME>): `driver` (535.104.05), `cuda` (12020), `gpus` ("name:major.minor,..."; a third
 field is the error that asking for this GPU gives: "Tesla T4:7.5:15"), `init_error`, `shutdown_error`, `no_v2` (1: the v2
@@ -49,8 +49,8 @@ def build_fake_nvml(folder: Path) -> Path | None:
 
 
 def fake_nvml(folder: Path) -> FakeNvml:
-    """The library where it can be built (into `folder`), the double elsewhere."""
-    return FakeNvml("LD_LIBRARY_PATH", folder) if build_fake_nvml(folder) else double_nvml()
+    """The library that `build_fake_nvml` built into a folder; the double where it could not be built."""
+    return FakeNvml("LD_LIBRARY_PATH", folder) if any(folder.iterdir()) else double_nvml()
 
 
 def double_nvml() -> FakeNvml:

@@ -5,35 +5,44 @@ together from their cache once. A forked run is a process of its own all the sam
 same as a new process: not where a variable counts when an interpreter or a library starts. A `sitecustomize` before this checkout in
 PYTHONPATH runs in the fork; where it counts what is imported, or how the interpreter ends, the run must be a new process.
 
+The workers of xdist share the processes that fork: whoever asks first starts one, and it ends when nobody can ask any more.
+
 This file is also the program that forks, so it imports nothing of the tests.
 """
 
 from __future__ import annotations
 
+import atexit
 import gc
+import hashlib
 import importlib
 import json
 import os
 import pkgutil
 import runpy
 import select
+import shutil
 import signal
 import socket
 import subprocess
 import sys
 import tempfile
 import traceback
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import IO, NoReturn
 
 AT_START = ("PYTHON", "LD_", "DYLD_", "LANG", "LC_", "TZ", "CONDA_", "MALLOC_")  # read once, when a process starts or imports
-BY_SERVER = "LD_LIBRARY_PATH"  # of these, the one that tests change often: each value has a server of its own
+BY_SERVER = "LD_LIBRARY_PATH"  # of these, the one that tests change often: each value in SERVED has a server of its own
+SERVED: set[str | None] = {
+    None
+}  # other values are asked for once or twice, and a server takes as long to start as two new processes
 IN_FORK = "PYTHONPATH"  # and the one that a fork takes over: it may have folders before this checkout, or not be there
 CODE = str(Path(__file__).parents[2])
+SHARED = "ENVGEN_TEST_FORKS"  # the folder where the workers find each other's servers
 _HOME = 99  # the number under which a fork opens its home: paths below it that an import has kept lead there
 _LATE = (
     "conda_lock.pypi_solver",
@@ -49,7 +58,7 @@ _LATE = (
 def forkable(environment: Mapping[str, str], usual: Mapping[str, str]) -> bool:
     """Whether a run with this environment is, forked, what it is as a new process; `usual` is the environment of most tests."""
 
-    ours = environment.get(IN_FORK, CODE).split(os.pathsep)[-1] == CODE
+    ours = environment.get(IN_FORK, CODE).split(os.pathsep)[-1] == CODE and environment.get(BY_SERVER) in SERVED
     return sys.platform.startswith("linux") and ours and _at_start(environment) == _at_start(usual)
 
 
@@ -107,40 +116,73 @@ def begin(words: Sequence[str], cwd: Path, environment: Mapping[str, str], *, to
 
 @cache
 def _server(library_path: str | None, at_start: tuple[tuple[str, str], ...]) -> socket.socket:
-    """The way to a process that forks, which is there until `stop`."""
-    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-    kept = {name: os.environ[name] for name in ("PATH", "TMPDIR") if name in os.environ}
-    environment = {
-        **kept,
-        "HOME": f"/proc/self/fd/{_HOME}",
-        IN_FORK: CODE,
-        **dict(at_start),
-        **({BY_SERVER: library_path} if library_path is not None else {}),
-    }
-    with theirs:
-        words = [sys.executable, __file__, str(theirs.fileno())]
-        process = subprocess.Popen(words, env=environment, stdin=subprocess.DEVNULL, pass_fds=[theirs.fileno()])
-    _RUNNING.append((ours, process))
+    """The way to a process that forks, which is there until everyone who asks it has stopped."""
+    place = Path(_shared(), hashlib.sha256(repr((library_path, at_start)).encode()).hexdigest()[:16])
+    ours = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    with _alone(place.parent) as folder:
+        address = f"/proc/self/fd/{folder}/{place.name}"  # a path that is never too long for a socket
+        try:
+            ours.connect(address)
+        except (FileNotFoundError, ConnectionRefusedError):
+            place.unlink(missing_ok=True)
+            with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as listener:
+                listener.bind(address)
+                listener.listen()
+                ours.connect(address)
+                _start(listener, place, {**dict(at_start), **({BY_SERVER: library_path} if library_path is not None else {})})
+    _ASKED.append(ours)
     return ours
 
 
-_RUNNING: list[tuple[socket.socket, subprocess.Popen[bytes]]] = []
+def _start(listener: socket.socket, place: Path, at_start: Mapping[str, str]) -> None:
+    """Start a process that forks for everyone who connects."""
+    kept = {name: os.environ[name] for name in ("PATH", "TMPDIR") if name in os.environ}
+    environment = {**kept, "HOME": f"/proc/self/fd/{_HOME}", IN_FORK: CODE, **at_start}
+    words = [sys.executable, __file__, str(listener.fileno()), str(place)]
+    _STARTED.append(subprocess.Popen(words, env=environment, stdin=subprocess.DEVNULL, pass_fds=[listener.fileno()]))
+
+
+def _shared() -> str:
+    """The folder of all servers; one of this process's own where nobody shares any."""
+    if SHARED not in os.environ:
+        os.environ[SHARED] = tempfile.mkdtemp(prefix="envgen-forks-")
+        atexit.register(shutil.rmtree, os.environ[SHARED], ignore_errors=True)
+    return os.environ[SHARED]
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[int]:
+    """Nobody else begins or ends to be asked meanwhile; the descriptor of the folder."""
+    import fcntl  # not on Windows, where nothing is forked
+
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+_ASKED: list[socket.socket] = []
+_STARTED: list[subprocess.Popen[bytes]] = []
 
 
 def stop() -> None:
-    """End the processes that fork, if there are any."""
-    for requests, process in _RUNNING:
+    """Ask nobody any more, and wait until those that this process started have ended: when the others have stopped, too."""
+    for requests in _ASKED:
         requests.close()
+    for process in _STARTED:
         process.wait()
-    _RUNNING.clear()
+    _ASKED.clear()
+    _STARTED.clear()
     _server.cache_clear()
 
 
 # --- the program that forks -----------------------------------------------------------------------------------------------
 
 
-def serve(requests: socket.socket) -> None:
-    """Import everything, then fork for each request until nobody can ask any more."""
+def serve(listener: socket.socket, place: Path) -> None:
+    """Import everything, then fork for everyone who connects, until nobody does any more."""
     del sys.path[0]  # the folder of this file
     import envgen
 
@@ -154,25 +196,42 @@ def serve(requests: socket.socket) -> None:
         with suppress(ImportError):
             importlib.import_module(name)
     gc.freeze()
-    answer(requests)
+    asking = _connected(listener)
+    while asking:
+        answer(asking, listener)
+        with suppress(FileNotFoundError), _alone(place.parent):  # whoever connects is heard, or finds no socket and starts a server
+            asking = _connected(listener, 0)
+            if not asking:
+                place.unlink()
 
 
-def answer(requests: socket.socket) -> None:
-    """Fork for each request until nobody can ask any more."""
+def _connected(listener: socket.socket, timeout: float | None = None) -> dict[int, socket.socket]:
+    """The first who connects within so many seconds, by the descriptor."""
+    ready, _, _ = select.select([listener], [], [], timeout)
+    return {(connection := one.accept()[0]).fileno(): connection for one in ready}
+
+
+def answer(asking: dict[int, socket.socket], listener: socket.socket | None = None) -> None:
+    """Fork for each request until nobody of those who ask, and of those who connect meanwhile, can ask any more."""
     running: dict[int, tuple[int, int]] = {}  # the descriptor of a process -> its number, and where to tell how it ends
-    while True:
-        for ready in select.select([requests.fileno(), *running], [], [])[0]:
-            if ready == requests.fileno():
-                if not _begun(requests, running):
-                    return
-            else:
+    new = [] if listener is None else [listener.fileno()]
+    while asking:
+        for ready in select.select([*new, *asking, *running], [], [])[0]:
+            if listener and ready in new:
+                asking.update(_connected(listener))
+            elif ready in running:
                 os.close(ready)
                 _ended(*running.pop(ready))
+            elif not _begun(asking[ready], [*new, *asking], running):
+                asking.pop(ready).close()
 
 
-def _begun(requests: socket.socket, running: dict[int, tuple[int, int]]) -> bool:
+def _begun(requests: socket.socket, sockets: Sequence[int], running: dict[int, tuple[int, int]]) -> bool:
     """Fork the next run, and tell its process id; False if nobody can ask any more."""
-    request, fds, _, _ = socket.recv_fds(requests, 1 << 20, 3)
+    try:
+        request, fds, _, _ = socket.recv_fds(requests, 1 << 20, 3)
+    except ConnectionResetError:
+        return False
     if not request:
         return False
     words, cwd, environment = json.loads(request)
@@ -182,7 +241,7 @@ def _begun(requests: socket.socket, running: dict[int, tuple[int, int]]) -> bool
     if pid == 0:
         os.dup2(out, 1)
         os.dup2(err, 2)
-        for fd in (requests.detach(), *fds, *running, *(other for _, other in running.values())):
+        for fd in (*sockets, *fds, *running, *(other for _, other in running.values())):
             os.close(fd)
         _become(words, cwd, environment)
     os.write(told, b"%d\n" % pid)
@@ -242,4 +301,4 @@ def _customized() -> None:
 
 if __name__ == "__main__":
     with socket.socket(fileno=int(sys.argv[1])) as channel:
-        serve(channel)
+        serve(channel, Path(sys.argv[2]))

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from conftest import REPO, Workspace, clean_environment
-from nvml.build import FakeNvml, absent_nvml, fake_nvml
+from nvml.build import FakeNvml, absent_nvml
 
 PROJECTS = {
     "legacy": (REPO / "environments" / "legacy" / "project.yaml").read_text(encoding="utf-8"),  # two channels
@@ -60,11 +60,6 @@ def expected(tmp_path_factory: pytest.TempPathFactory, unpacked_cache: Path, rec
     files = workspace.files()
     assert {"legacy/cu116/conda-lock.yml", "trio/cpu/environment.yml", "index/conda-forge/win-64/repodata.json"} <= set(files)
     return files
-
-
-@pytest.fixture(scope="module")
-def driver(tmp_path_factory: pytest.TempPathFactory) -> FakeNvml:
-    return fake_nvml(tmp_path_factory.mktemp("nvml"))
 
 
 def with_projects(workspace: Workspace) -> Workspace:
@@ -140,9 +135,9 @@ def test_the_place_of_the_repository_does_not_matter(
     assert moved.files() == expected
 
 
-def test_the_driver_does_not_matter(ready: Workspace, records: Path, expected: dict[str, bytes], driver: FakeNvml) -> None:
+def test_the_driver_does_not_matter(ready: Workspace, records: Path, expected: dict[str, bytes], nvml: FakeNvml) -> None:
     """It decides which target `gpu` is, and so what is locked first; not what a lock says."""
-    fake = nvml_only(ready.environment, driver(driver="450.80.02", cuda=11000, gpus="Tesla T4:7.5"))
+    fake = nvml_only(ready.environment, nvml(driver="450.80.02", cuda=11000, gpus="Tesla T4:7.5"))
     said = locked(ready, records, "legacy", "--target", "gpu", **fake)
     assert "450.80.02" in said
     locked(ready, records, **fake)
