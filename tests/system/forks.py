@@ -33,7 +33,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import IO, NoReturn
+from typing import IO, Any, NoReturn
 
 AT_START = ("PYTHON", "LD_", "DYLD_", "LANG", "LC_", "TZ", "CONDA_", "MALLOC_")  # read once, when a process starts or imports
 BY_SERVER = "LD_LIBRARY_PATH"  # of these, the one that tests change often: each value in SERVED has a server of its own
@@ -44,6 +44,7 @@ IN_FORK = "PYTHONPATH"  # and the one that a fork takes over: it may have folder
 CODE = str(Path(__file__).parents[2])
 SHARED = "ENVGEN_TEST_FORKS"  # the folder where the workers find each other's servers
 _HOME = 99  # the number under which a fork opens its home: paths below it that an import has kept lead there
+_NEW = f"import runpy, sys; sys.path.insert(0, {CODE!r}); runpy.run_module('envgen', run_name='__main__', alter_sys=True)"
 _LATE = (
     "conda_lock.pypi_solver",
     "jinja2.sandbox",
@@ -58,8 +59,13 @@ _LATE = (
 def forkable(environment: Mapping[str, str], usual: Mapping[str, str]) -> bool:
     """Whether a run with this environment is, forked, what it is as a new process; `usual` is the environment of most tests."""
 
-    ours = environment.get(IN_FORK, CODE).split(os.pathsep)[-1] == CODE and environment.get(BY_SERVER) in SERVED
-    return sys.platform.startswith("linux") and ours and _at_start(environment) == _at_start(usual)
+    served = sys.platform.startswith("linux") and environment.get(BY_SERVER) in SERVED
+    return served and _of_this_checkout(environment) and _at_start(environment) == _at_start(usual)
+
+
+def _of_this_checkout(environment: Mapping[str, str]) -> bool:
+    """Whether `envgen` is imported from this checkout."""
+    return environment.get(IN_FORK, CODE).split(os.pathsep)[-1] == CODE
 
 
 def _at_start(variables: Mapping[str, str]) -> dict[str, str]:
@@ -104,42 +110,76 @@ def begin(words: Sequence[str], cwd: Path, environment: Mapping[str, str], *, to
     """Start `python -m envgen WORDS`, forked."""
     server = _server(environment.get(BY_SERVER), tuple(_at_start(environment).items()))
     out, err = tempfile.TemporaryFile(), tempfile.TemporaryFile()
+    answers = _ask(server, words, cwd, environment, out, out if together else err)
+    return Begun(words, int(answers.readline()), answers, out, err)
+
+
+def _ask(server: socket.socket, words: Sequence[str], cwd: Path, environment: Mapping[str, str], *files: IO[Any]) -> IO[str]:
+    """Have a run forked with these files as its stdout, stderr and perhaps stdin; two lines tell its number and, when it ends, its status."""
     end, told = os.pipe()
     try:
         request = json.dumps([list(words), str(cwd), dict(environment)]).encode()
-        socket.send_fds(server, [request], [out.fileno(), (out if together else err).fileno(), told])
+        socket.send_fds(server, [request], [told, *(file.fileno() for file in files)])
     finally:
         os.close(told)
-    answers = open(end, buffering=1)
-    return Begun(words, int(answers.readline()), answers, out, err)
+    return open(end, buffering=1)
+
+
+def program(path: Path) -> None:
+    """Write a program `envgen` for other programs, which find it in their PATH and wait for it: its runs are forked, too."""
+    words = f'-ES "{__file__}" "{_shared()}"' if sys.platform.startswith("linux") else f'-c "{_NEW}"'
+    path.write_text(f'#!/bin/sh\nexec "{sys.executable}" {words} "$@"\n', encoding="utf-8")
+    path.chmod(0o755)
+
+
+def _become_program(shared: str, words: list[str]) -> NoReturn:
+    """Have a run forked, or be it where no process forks for this environment."""
+    environment = dict(os.environ)
+    with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as server:
+        place = _place(shared, environment.get(BY_SERVER), tuple(_at_start(environment).items()))
+        if not (_of_this_checkout(environment) and _connect(server, place)):
+            os.execv(sys.executable, [sys.executable, "-c", _NEW, *words])
+        with _ask(server, words, Path.cwd(), environment, sys.stdout, sys.stderr, sys.stdin) as answers:
+            _, status = map(int, answers)
+    os._exit(status if status >= 0 else 128 - status)  # as a shell tells of a signal
 
 
 @cache
 def _server(library_path: str | None, at_start: tuple[tuple[str, str], ...]) -> socket.socket:
     """The way to a process that forks, which is there until everyone who asks it has stopped."""
-    place = Path(_shared(), hashlib.sha256(repr((library_path, at_start)).encode()).hexdigest()[:16])
+    place = _place(_shared(), library_path, at_start)
     ours = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-    with _alone(place.parent) as folder:
-        address = f"/proc/self/fd/{folder}/{place.name}"  # a path that is never too long for a socket
-        try:
-            ours.connect(address)
-        except (FileNotFoundError, ConnectionRefusedError):
-            place.unlink(missing_ok=True)
-            with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as listener:
-                listener.bind(address)
-                listener.listen()
-                ours.connect(address)
-                _start(listener, place, {**dict(at_start), **({BY_SERVER: library_path} if library_path is not None else {})})
+    with _alone(place.parent):
+        if not _connect(ours, place):
+            _start(ours, place, {**dict(at_start), **({BY_SERVER: library_path} if library_path is not None else {})})
     _ASKED.append(ours)
     return ours
 
 
-def _start(listener: socket.socket, place: Path, at_start: Mapping[str, str]) -> None:
-    """Start a process that forks for everyone who connects."""
+def _place(shared: str, library_path: str | None, at_start: tuple[tuple[str, str], ...]) -> Path:
+    """Where a server with these variables is asked."""
+    return Path(shared, hashlib.sha256(repr((library_path, at_start)).encode()).hexdigest()[:16])
+
+
+def _connect(ours: socket.socket, place: Path) -> bool:
+    """Connect with the server that is asked there; False if there is none."""
+    with _opened(place.parent) as folder, suppress(FileNotFoundError, ConnectionRefusedError):
+        ours.connect(f"/proc/self/fd/{folder}/{place.name}")  # a path that is never too long for a socket
+        return True
+    return False
+
+
+def _start(ours: socket.socket, place: Path, at_start: Mapping[str, str]) -> None:
+    """Start a process that forks for everyone who connects, and be the first."""
     kept = {name: os.environ[name] for name in ("PATH", "TMPDIR") if name in os.environ}
     environment = {**kept, "HOME": f"/proc/self/fd/{_HOME}", IN_FORK: CODE, **at_start}
-    words = [sys.executable, __file__, str(listener.fileno()), str(place)]
-    _STARTED.append(subprocess.Popen(words, env=environment, stdin=subprocess.DEVNULL, pass_fds=[listener.fileno()]))
+    place.unlink(missing_ok=True)
+    with _opened(place.parent) as folder, socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as listener:
+        listener.bind(f"/proc/self/fd/{folder}/{place.name}")
+        listener.listen()
+        _connect(ours, place)
+        words = [sys.executable, __file__, str(listener.fileno()), str(place)]
+        _STARTED.append(subprocess.Popen(words, env=environment, stdin=subprocess.DEVNULL, pass_fds=[listener.fileno()]))
 
 
 def _shared() -> str:
@@ -151,16 +191,23 @@ def _shared() -> str:
 
 
 @contextmanager
-def _alone(folder: Path) -> Iterator[int]:
-    """Nobody else begins or ends to be asked meanwhile; the descriptor of the folder."""
-    import fcntl  # not on Windows, where nothing is forked
-
+def _opened(folder: Path) -> Iterator[int]:
+    """The descriptor of a folder."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
         yield descriptor
     finally:
         os.close(descriptor)
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Nobody else begins or ends to be asked meanwhile."""
+    import fcntl  # not on Windows, where nothing is forked
+
+    with _opened(folder) as descriptor:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
 
 
 _ASKED: list[socket.socket] = []
@@ -229,25 +276,25 @@ def answer(asking: dict[int, socket.socket], listener: socket.socket | None = No
 def _begun(requests: socket.socket, sockets: Sequence[int], running: dict[int, tuple[int, int]]) -> bool:
     """Fork the next run, and tell its process id; False if nobody can ask any more."""
     try:
-        request, fds, _, _ = socket.recv_fds(requests, 1 << 20, 3)
+        request, fds, _, _ = socket.recv_fds(requests, 1 << 20, 4)
     except ConnectionResetError:
         return False
     if not request:
         return False
     words, cwd, environment = json.loads(request)
-    out, err, told = fds
+    told, *files = fds
     _read_ahead(environment.get("ENVGEN_CACHE", ""))
     pid = os.fork()
     if pid == 0:
-        os.dup2(out, 1)
-        os.dup2(err, 2)
+        for file, place in zip(files, (1, 2, 0), strict=False):
+            os.dup2(file, place)
         for fd in (*sockets, *fds, *running, *(other for _, other in running.values())):
             os.close(fd)
         _become(words, cwd, environment)
     os.write(told, b"%d\n" % pid)
     running[os.pidfd_open(pid)] = pid, told
-    os.close(out)
-    os.close(err)
+    for file in files:
+        os.close(file)
     return True
 
 
@@ -277,6 +324,15 @@ def _become(words: list[str], cwd: str, environment: dict[str, str]) -> NoReturn
     os.environ.clear()
     os.environ.update(environment)
     tempfile.tempdir = None  # asked again
+    for fd, name, mode, buffering in (
+        (0, "stdin", "r", -1),
+        (1, "stdout", "w", -1),
+        (2, "stderr", "w", 1),
+    ):  # a file may be a pipe now
+        was = getattr(sys, name)
+        new = open(fd, mode, buffering, was.encoding, was.errors, closefd=False)
+        setattr(sys, name, new)
+        setattr(sys, f"__{name}__", new)
     if Path(environment["HOME"]).is_dir():
         os.dup2(os.open(environment["HOME"], os.O_RDONLY), _HOME, inheritable=False)
     before = environment.get(IN_FORK, CODE).split(os.pathsep)[:-1]
@@ -300,5 +356,8 @@ def _customized() -> None:
 
 
 if __name__ == "__main__":
-    with socket.socket(fileno=int(sys.argv[1])) as channel:
-        serve(channel, Path(sys.argv[2]))
+    if sys.argv[1].isdigit():
+        with socket.socket(fileno=int(sys.argv[1])) as channel:
+            serve(channel, Path(sys.argv[2]))
+    else:
+        _become_program(sys.argv[1], sys.argv[2:])

@@ -17,6 +17,7 @@ from threading import Thread
 
 import pytest
 from conftest import Workspace, clean_environment, repository
+from system import forks
 
 PROJECT = """\
 python: ">=3.11"
@@ -28,7 +29,7 @@ dependencies: [{own}]
 """
 OWN = ("numpy", "einops", "numpy <2", "needs-old-numpy", "needs-new-numpy", "numpy, einops", "python-dateutil")[:6]
 COUNT, SHARDS = 12, 8
-# Kills the process when it is about to put its N-th result in its place.
+# A sitecustomize that kills the process when it is about to put its N-th result in its place.
 KILLED = """
 import os, signal, sys
 left = [int(os.environ["KILLED"])]
@@ -37,9 +38,8 @@ def hook(event, arguments):
         left[0] -= 1
         if not left[0]:
             os.kill(os.getpid(), signal.SIGKILL)
-sys.addaudithook(hook)
-from envgen.cli.main import run
-run()
+if left[0]:
+    sys.addaudithook(hook)
 """
 
 
@@ -81,14 +81,15 @@ def planned(site: Workspace, *words: object) -> dict:
     return json.loads(done.out)
 
 
-def begun(site: Workspace, index: Path, plan: Path, results: Path, killed: int = 0) -> subprocess.Popen[str]:
+def begun(site: Workspace, index: Path, plan: Path, results: Path, killed: int = 0) -> forks.Begun:
     """`envgen lock --cells` in a process, which ends itself when it is about to keep so many results."""
     words = ["lock", "--cells", str(plan), "--results", str(results), "--index", str(index)]
-    start = ["-c", KILLED] if killed else ["-m", "envgen"]
-    environment = {**site.environment, "KILLED": str(killed), "ENVGEN_CACHE": str(results.parent / f"cache-{results.name}")}
-    return subprocess.Popen(
-        [sys.executable, *start, *words], cwd=site.root, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    )
+    customized = results.parent / "killed"
+    customized.mkdir(exist_ok=True)
+    (customized / "sitecustomize.py").write_text(KILLED, encoding="utf-8")
+    path = os.pathsep.join((str(customized), site.environment["PYTHONPATH"]))
+    own = {"KILLED": str(killed), "PYTHONPATH": path, "ENVGEN_CACHE": str(results.parent / f"cache-{results.name}")}
+    return forks.begin(words, site.root, {**site.environment, **own})
 
 
 def test_eight_shards_two_of_them_killed_and_one_project_twice_make_the_bytes_of_one_run(
@@ -114,15 +115,14 @@ def test_eight_shards_two_of_them_killed_and_one_project_twice_make_the_bytes_of
         begun(site, index, part, result, killed={1: 1, 4: 2}.get(number, 0))
         for number, (site, part, result) in enumerate(zip(sites, parts, results, strict=True))
     ]
-    said = [run.communicate(timeout=300)[1] for run in running]
-    ended = [run.returncode for run in running]
-    assert [number for number, status in enumerate(ended) if status == -signal.SIGKILL] == [1, 4], said
-    assert {status for status in ended if status != -signal.SIGKILL} == {0}, said
+    ended = [run.end(300) for run in running]
+    assert [number for number, run in enumerate(ended) if run.returncode == -signal.SIGKILL] == [1, 4], ended
+    assert {run.returncode for run in ended if run.returncode != -signal.SIGKILL} == {0}, ended
     assert not list(results[1].glob("*.json"))
     assert main.envgen("lock", "--merge", *results, "--cells", parts[1]).status == 2, "what was killed has no result"
     for number in (1, 4):
-        again = begun(sites[number], index, parts[number], results[number])
-        assert (again.communicate(timeout=300)[1].count("error"), again.returncode) == (0, 0)
+        again = begun(sites[number], index, parts[number], results[number]).end(300)
+        assert (again.stderr.count("error"), again.returncode) == (0, 0)
     assert all(site.files() == before for site in sites), "a shard leaves its checkout as it is"
     twice = [path for folder in results for path in folder.glob("*.json")]
     assert len(twice) == SHARDS + 2

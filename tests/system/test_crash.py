@@ -21,6 +21,7 @@ from pathlib import Path
 import pytest
 import zstandard
 from conftest import Run, Workspace, clean_environment, repository
+from system import forks
 from system.channel import PROJECT
 
 pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="signals, limits and mounts of Linux")
@@ -190,14 +191,10 @@ def test_killed_at_any_time_every_file_is_whole_and_the_next_run_heals(
     def one(step: int) -> None:
         (tmp_path / str(step)).mkdir()
         site = copied(old, tmp_path / str(step))
-        words = [sys.executable, "-m", "envgen", "lock", "--index", str(index)]
-        with subprocess.Popen(
-            words, cwd=site.root, env=dict(site.environment), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-        ) as run:
-            try:
-                run.wait(0.1 * step)
-            except subprocess.TimeoutExpired:
-                run.kill()
+        run = forks.begin(["lock", "--index", str(index)], site.root, site.environment)
+        if not run.ended(0.02 * step):
+            os.kill(run.pid, signal.SIGKILL)
+        run.end(60)
         whole(site, before, new)
         healed(site, index, new)
 

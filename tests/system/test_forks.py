@@ -17,6 +17,7 @@ from system import forks
 from envgen import __version__
 
 pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="nothing is forked elsewhere")
+TESTS = str(Path(__file__).parents[1])
 ASKS = """
 import json, os, sys
 from pathlib import Path
@@ -42,7 +43,7 @@ def environment(tmp_path: Path) -> dict[str, str]:
 @contextmanager
 def worker(environment: dict[str, str]) -> Iterator[subprocess.Popen[str]]:
     """A process that forks a run for each line that it reads."""
-    code = f"import sys\nsys.path.insert(0, {str(Path(__file__).parents[1])!r})\n{ASKS}"
+    code = f"import sys\nsys.path.insert(0, {TESTS!r})\n{ASKS}"
     words = [sys.executable, "-S", "-c", code]
     started = subprocess.Popen(
         words, env=environment, cwd=environment["HOME"], text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE
@@ -103,3 +104,23 @@ def test_a_worker_that_started_it_ends_after_the_others(environment: dict[str, s
             other.stdin.close()
             assert one.wait(60) == 0
     assert ended(first)
+
+
+def test_a_program_for_others_is_forked_where_there_is_a_process_for_its_environment(
+    environment: dict[str, str], tmp_path: Path
+) -> None:
+    program = tmp_path / "bin" / "envgen"
+    program.parent.mkdir()
+    code = f"import sys\nsys.path.insert(0, {TESTS!r})\nfrom pathlib import Path\nfrom system import forks\nforks.program(Path({str(program)!r}))"
+    subprocess.run([sys.executable, "-S", "-c", code], env={**environment, "PYTHONPATH": forks.CODE}, check=True)
+    with worker(environment) as one:
+        first = forked(one)
+        for variables, by_it in (({}, True), ({"LANG": "C"}, False)):
+            told = subprocess.run(
+                [program, "--version"], env={**environment, **variables}, capture_output=True, text=True, check=False
+            )
+            number, *rest = told.stdout.splitlines()
+            assert (told.returncode, rest, told.stderr) == (0, [f"envgen, version {__version__}"], "")
+            assert (int(number) == first) == by_it
+        wrong = subprocess.run([program, "lock", "--nonsense"], env=environment, capture_output=True, text=True, check=False)
+        assert (wrong.returncode, "--nonsense" in wrong.stderr) == (2, True)

@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 from conftest import Workspace
+from system import forks
 
 
 def test_a_project_gets_targets_and_platforms_that_it_lacks(workspace: Workspace) -> None:
@@ -110,8 +110,7 @@ def test_bash_completes_what_the_script_says(workspace: Workspace, tmp_path: Pat
     workspace.project("vision", "")
     command = tmp_path / "bin" / "envgen"
     command.parent.mkdir()
-    command.write_text(f'#!/bin/sh\nexec "{sys.executable}" -c "from envgen.cli.main import run; run()"\n')
-    command.chmod(0o755)
+    forks.program(command)
     script = workspace.envgen("completion", "bash").out
     asked = 'COMP_WORDS=(envgen lock vi); COMP_CWORD=2; _envgen_completion envgen vi lock; echo "${COMPREPLY[@]}"'
     environment = {**workspace.environment, "PATH": f"{command.parent}:{workspace.environment['PATH']}"}

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import os
-import sys
 from pathlib import Path
 
 import pytest
 from conftest import Workspace, clean_environment, repository
-from system import channel
+from system import channel, forks
 from system.git import Repository, made
 
 from envgen.formats.conda_lock import read_lock, read_stamp
@@ -52,8 +51,7 @@ def site(started: tuple[Workspace, Path], tmp_path: Path, monkeypatch: pytest.Mo
     """A clone of it, set up in the same way, in which the program `envgen` is the one that is tested."""
     programs = tmp_path / "bin"
     programs.mkdir()
-    (programs / "envgen").write_text(f'#!/bin/sh\nexec "{sys.executable}" -m envgen "$@"\n', encoding="utf-8")
-    (programs / "envgen").chmod(0o755)
+    forks.program(programs / "envgen")
     environment = {**clean_environment(tmp_path), "PATH": f"{programs}:{os.environ['PATH']}"}
     for name, value in environment.items():
         monkeypatch.setenv(name, value)

@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 from conftest import REPO, clean_environment
 from nvml.build import FakeNvml, changes
-from system import frameworks, stand_in, walkthrough
+from system import forks, frameworks, stand_in, walkthrough
 from system.channel import serve
 
 PAGES = sorted((REPO / "docs" / "scenarios").glob("[0-9]*.md"))
@@ -54,10 +54,7 @@ def command(folder: Path) -> Path:
     """A folder with the command `envgen` of this checkout."""
     script = folder / "commands" / "envgen"
     script.parent.mkdir()
-    script.write_text(
-        f"#!{sys.executable}\nimport sys\nsys.path.insert(0, {str(REPO)!r})\nfrom envgen.cli.main import run\nrun()\n"
-    )
-    script.chmod(0o755)
+    forks.program(script)
     return script.parent
 
 

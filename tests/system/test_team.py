@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 import yaml
 from conftest import REPO, Workspace, clean_environment, repository
-from system import channel
+from system import channel, forks
 from system.git import Repository, made
 
 from envgen import __version__
@@ -135,12 +135,9 @@ def environment(site: Workspace, tmp_path: Path) -> dict[str, str]:
     """What a runner has: the programs `envgen` and `gh`, and its own variables."""
     programs = tmp_path / "bin"
     programs.mkdir()
-    for name, text in {
-        "envgen": f'#!/bin/sh\nexec "{sys.executable}" -m envgen "$@"\n',
-        "gh": GH.format(python=sys.executable),
-    }.items():
-        (programs / name).write_text(text, encoding="utf-8")
-        (programs / name).chmod(0o755)
+    forks.program(programs / "envgen")
+    (programs / "gh").write_text(GH.format(python=sys.executable), encoding="utf-8")
+    (programs / "gh").chmod(0o755)
     (tmp_path / "temp").mkdir()
     return {
         **site.environment,

@@ -5,7 +5,7 @@ What a project or a machine decides (driver, glibc, processor level) may be anyt
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache, reduce
 from operator import and_
@@ -16,7 +16,8 @@ from packaging.version import Version
 from envgen.curate.lint.registry import LintContext, Offered, TargetCell
 from envgen.matrix.constraints import Value, driver_version
 from envgen.model.condition import Condition
-from envgen.model.facts import Matrix
+from envgen.model.facts import Matrix, Platform
+from envgen.model.toolkit import Toolkit
 
 _NOTHING = Offered({}, frozenset())
 
@@ -43,12 +44,12 @@ def disjoint(one: Condition, other: Condition) -> bool:
 
 def satisfiable(context: LintContext, conditions: Sequence[Condition], *, violated: Condition | None = None) -> bool:
     """Whether all conditions can hold somewhere while `violated` does not."""
-    return any(_satisfiable(context.matrix, cell, conditions, violated) for cell in context.cells)
+    return next(_where(context, conditions, violated), None) is not None
 
 
 def floors(context: LintContext, conditions: Sequence[Condition]) -> list[Version]:
     """The driver floors of all toolkits with which the conditions can hold."""
-    return [cell.floor for cell in context.cells if cell.floor and _satisfiable(context.matrix, cell, conditions, None)]
+    return [cell.floor for cell in _where(context, conditions, None) if cell.floor]
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +61,11 @@ class _Wanted:
 
     def admits(self, value: Value) -> bool:
         return all(_meets(c, value) for c in self.conditions) and not (self.violated and _meets(self.violated, value))
+
+    def of_driver(self, toolkit: Toolkit, platform: Platform) -> _Wanted:
+        """With a toolkit, the names of a driver are versions."""
+        violated = driver_version(self.violated, toolkit, platform) if self.violated else None
+        return _Wanted(tuple(driver_version(condition, toolkit, platform) for condition in self.conditions), violated)
 
     def admits_some_name(self) -> bool:
         """Of the names that the conditions list."""
@@ -82,19 +88,20 @@ def _meets(condition: Condition, value: Value) -> bool:
     return isinstance(value, Version) and value in condition.versions
 
 
-def _satisfiable(matrix: Matrix, cell: TargetCell, conditions: Sequence[Condition], violated: Condition | None) -> bool:
-    if cell.toolkit:  # with a toolkit, the names of a driver are versions
-        conditions = [driver_version(condition, cell.toolkit, cell.platform) for condition in conditions]
-        violated = driver_version(violated, cell.toolkit, cell.platform) if violated else None
-    axes = sorted({condition.axis for condition in (*conditions, *((violated,) if violated else ()))})
+def _where(context: LintContext, conditions: Sequence[Condition], violated: Condition | None) -> Iterator[TargetCell]:
+    """The cells in which all conditions can hold while `violated` does not."""
+    matrix, about = context.matrix, (*conditions, *((violated,) if violated else ()))
     wanted = {
         axis: _Wanted(tuple(c for c in conditions if c.axis == axis), violated if violated and violated.axis == axis else None)
-        for axis in axes
+        for axis in sorted({condition.axis for condition in about})
     }
-    chosen = {axis for axis in axes if axis in (*matrix.frameworks, "provider", "python")}
-    if not all(_given(cell, axis, wanted[axis]) for axis in axes if axis not in chosen):
-        return False
-    return not chosen or any(_chosen(cell, python, {axis: wanted[axis] for axis in chosen}) for python in matrix.pythons)
+    chosen = {
+        axis: _choice(matrix, axis, found) for axis, found in wanted.items() if axis in (*matrix.frameworks, "provider", "python")
+    }
+    given = {axis: found for axis, found in wanted.items() if axis not in chosen}
+    for cell in context.cells:
+        if all(_given(cell, axis, found) for axis, found in given.items()) and _choosable(cell, matrix.pythons, chosen.values()):
+            yield cell
 
 
 # --- axes that the cell or the machine decides ----------------------------------------------------------------------------
@@ -104,7 +111,7 @@ def _given(cell: TargetCell, axis: str, wanted: _Wanted) -> bool:
     """Whether an axis can have a wanted value in a cell, whatever is chosen."""
     virtual = cell.target.virtual[cell.platform]
     if axis == "driver":
-        return cell.toolkit is not None and wanted.admits_some_version(cell.floor)
+        return cell.toolkit is not None and wanted.of_driver(cell.toolkit, cell.platform).admits_some_version(cell.floor)
     if axis == "glibc":
         return "__glibc" in virtual and wanted.admits_some_version(None)
     if axis == "archspec":
@@ -126,16 +133,22 @@ def _values(cell: TargetCell, axis: str) -> Iterator[Value]:
 # --- axes that a choice decides -------------------------------------------------------------------------------------------
 
 
-def _chosen(cell: TargetCell, python: Version, wanted: dict[str, _Wanted]) -> bool:
-    """Whether a choice of releases gives every axis a wanted value, with this Python."""
-    offered = cell.offered.get(python, _NOTHING)
-    return all(_choosable(axis, offered, python, found) for axis, found in sorted(wanted.items()))
+_Choice = Callable[[Version, Offered], bool]  # whether a Python, and what is offered with it, give an axis a wanted value
 
 
-def _choosable(axis: str, offered: Offered, python: Version, wanted: _Wanted) -> bool:
+def _choosable(cell: TargetCell, pythons: Iterable[Version], choices: Collection[_Choice]) -> bool:
+    """Whether with one Python a choice of releases gives every axis a wanted value."""
+    return not choices or any(all(choice(python, cell.offered.get(python, _NOTHING)) for choice in choices) for python in pythons)
+
+
+def _choice(matrix: Matrix, axis: str, wanted: _Wanted) -> _Choice:
     if axis == "python":
-        return wanted.admits(python)
+        return lambda python, _: wanted.admits(python)
     if axis == "provider":  # of any framework: another one may meet each condition
-        known, excluded = offered.providers, wanted.violated.names if wanted.violated else frozenset()
-        return all(condition.names & known for condition in wanted.conditions) and (not wanted.violated or bool(known - excluded))
-    return any(map(wanted.admits, offered.versions.get(axis, ())))
+        excluded = wanted.violated.names if wanted.violated else frozenset()
+        return lambda _, offered: (
+            all(condition.names & offered.providers for condition in wanted.conditions)
+            and (not wanted.violated or bool(offered.providers - excluded))
+        )
+    admitted = frozenset(release.version for release in matrix.frameworks[axis].releases if wanted.admits(release.version))
+    return lambda _, offered: not admitted.isdisjoint(offered.versions.get(axis, ()))
