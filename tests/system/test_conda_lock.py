@@ -6,12 +6,14 @@ import json
 import shutil
 import subprocess
 import sys
+from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
-from conftest import REPO, Workspace, clean_environment
+from conftest import REPO, clean_environment, made_once, repository
 from rattler import LockFile
 
 HERE = Path(__file__).parent
@@ -64,62 +66,73 @@ def parts(path: Path) -> tuple[dict[str, Any], str]:
     return {key: metadata[key] for key in ("content_hash", "channels", "platforms", "sources")}, body
 
 
-@pytest.mark.parametrize(("project", "target"), CELLS)
-def test_conda_lock_writes_the_same_package_list(
-    workspace: Workspace, repo: Path, records: Path, project: str, target: str
-) -> None:
-    """Byte for byte, with another solver process, another index instance and no network."""
-    text = (repo / "environments" / project / "project.yaml").read_text(encoding="utf-8")
-    alone = "".join(line for line in text.splitlines(keepends=True) if not line.startswith("numerics:"))
-    workspace.project(project, f"{alone}\nalign: false\n")  # conda-lock solves each platform by itself
-    made = workspace.envgen("lock", project, "--target", target, "--index", records)
-    assert made.status == 0, made.err
-    folder = workspace.root / "environments" / project / target
-    shim = conda(workspace.root, f'exec "{sys.executable}" "{HERE / "conda_shim.py"}" "$@"')
-    words = lock_words(shim, "theirs.yml")
-    variables = {**workspace.environment, "ENVGEN_TEST_INDEX": str(records), "PYTHONWARNINGS": "default"}
-    theirs = subprocess.run(
-        [sys.executable, "-m", "conda_lock", *words], cwd=folder, env=variables, capture_output=True, text=True, check=False
-    )
-    assert theirs.returncode == 0, theirs.stderr
-    assert parts(folder / "conda-lock.yml") == parts(folder / "theirs.yml")
-    assert "\n- name: python\n" in parts(folder / "theirs.yml")[1]
-
-
-@pytest.fixture(scope="module")
-def copies(tmp_path_factory: pytest.TempPathFactory) -> dict[Path, Path]:
-    """Every committed lock -> a copy of its target's folder."""
-    top = tmp_path_factory.mktemp("copies")
-    return {lock: Path(shutil.copytree(lock.parent, top / name)) for lock, name in zip(LOCKS, IDS, strict=True)}
-
-
-def together(runs: list[tuple[Path, list[str]]], home: Path) -> list[tuple[int, str]]:
+def together(runs: list[tuple[Path, list[str]]], home: Path, **more: str) -> list[tuple[int, str]]:
     """Status and words of `conda-lock WORDS` in each folder."""
     sent = json.dumps([(str(folder), words) for folder, words in runs])
-    variables = {**clean_environment(home), "PYTHONWARNINGS": "default"}
+    variables = {**clean_environment(home), "PYTHONWARNINGS": "default", **more}
     done = subprocess.run([sys.executable, "-c", MANY], input=sent, env=variables, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     return [(status, said) for status, said in json.loads(done.stdout)]
 
 
 @pytest.fixture(scope="module")
-def checked(copies: dict[Path, Path], tmp_path_factory: pytest.TempPathFactory) -> dict[Path, tuple[int, str]]:
-    """What `conda-lock lock --check-input-hash` says about each lock, with a conda that tells its version and no more."""
-    top = tmp_path_factory.mktemp("checked")
-    refuses = conda(top, f'echo "$@" >> "{top}/calls"; [ "$1" = --version ] && echo conda 25.1.1')
-    runs = [(folder, lock_words(refuses, "conda-lock.yml", "--check-input-hash")) for folder in copies.values()]
-    said = dict(zip(copies, together(runs, top), strict=True))
-    assert set((top / "calls").read_text(encoding="utf-8").splitlines()) <= {"--version"}
-    return said
+def cells(tmp_path_factory: pytest.TempPathFactory, unpacked_cache: Path, records: Path) -> Path:
+    """A repository with CELLS, locked by envgen and then by conda-lock, and said.json: how each run of conda-lock ended."""
+
+    def make(top: Path) -> None:
+        workspace = repository(top, {**clean_environment(top), "ENVGEN_CACHE": str(unpacked_cache)})
+        for project, target in CELLS:
+            text = (REPO / "environments" / project / "project.yaml").read_text(encoding="utf-8")
+            alone = "".join(line for line in text.splitlines(keepends=True) if not line.startswith("numerics:"))
+            workspace.project(project, f"{alone}\nalign: false\n")  # conda-lock solves each platform by itself
+            made = workspace.envgen("lock", project, "--target", target, "--index", records)
+            assert made.status == 0, made.err
+        shim = conda(top, f'exec "{sys.executable}" "{HERE / "conda_shim.py"}" "$@"')
+        runs = [(top / "environments" / project / target, lock_words(shim, "theirs.yml")) for project, target in CELLS]
+        (top / "said.json").write_text(json.dumps(together(runs, top, ENVGEN_TEST_INDEX=str(records))), encoding="utf-8")
+
+    return made_once(tmp_path_factory, "conda-lock", make)
+
+
+@pytest.mark.parametrize(("project", "target"), CELLS)
+def test_conda_lock_writes_the_same_package_list(cells: Path, project: str, target: str) -> None:
+    """Byte for byte, with another solver process, another index instance and no network."""
+    status, said = json.loads((cells / "said.json").read_text(encoding="utf-8"))[CELLS.index((project, target))]
+    assert status == 0, said
+    folder = cells / "environments" / project / target
+    assert parts(folder / "conda-lock.yml") == parts(folder / "theirs.yml")
+    assert "\n- name: python\n" in parts(folder / "theirs.yml")[1]
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A copy of a committed lock's folder, and what conda-lock says of it: the status and words of each of two commands."""
+
+    folder: Path
+    checked: tuple[int, str]
+    rendered: tuple[int, str]
 
 
 @pytest.fixture(scope="module")
-def explicit(copies: dict[Path, Path], tmp_path_factory: pytest.TempPathFactory) -> dict[Path, tuple[int, str]]:
-    """What `conda-lock render --kind explicit` says about each lock; the files lie in the copies."""
-    runs = [(folder, ["render", "--kind", "explicit", "conda-lock.yml"]) for folder in copies.values()]
-    return dict(zip(copies, together(runs, tmp_path_factory.mktemp("explicit")), strict=True))
+def asked(tmp_path_factory: pytest.TempPathFactory) -> dict[Path, Asked]:
+    """Of every committed lock: `conda-lock lock --check-input-hash`, with a conda that tells its version and no more, and `render`."""
+
+    def make(top: Path) -> None:
+        folders = [Path(shutil.copytree(lock.parent, top / name)) for lock, name in zip(LOCKS, IDS, strict=True)]
+        refuses = conda(top, f'echo "$@" >> "{top}/calls"; [ "$1" = --version ] && echo conda 25.1.1')
+        check = lock_words(refuses, "conda-lock.yml", "--check-input-hash")
+        render = ["render", "--kind", "explicit", "conda-lock.yml"]
+        said = together([(folder, words) for words in (check, render) for folder in folders], top)
+        (top / "said.json").write_text(json.dumps(said), encoding="utf-8")
+        assert set((top / "calls").read_text(encoding="utf-8").splitlines()) <= {"--version"}
+
+    top = made_once(tmp_path_factory, "committed-locks", make)
+    said = json.loads((top / "said.json").read_text(encoding="utf-8"))
+    each = zip(LOCKS, IDS, said[: len(LOCKS)], said[len(LOCKS) :], strict=True)
+    return {lock: Asked(top / name, tuple(checked), tuple(rendered)) for lock, name, checked, rendered in each}
 
 
+@cache
 def rows(lock: Path) -> dict[str, list[dict[str, Any]]]:
     """Platform -> package entries of a lock, every promised platform included."""
     data = yaml.load(lock.read_text(encoding="utf-8"), Loader=yaml.CSafeLoader)
@@ -132,25 +145,23 @@ def test_there_are_committed_locks() -> None:
 
 
 @pytest.mark.parametrize("lock", LOCKS, ids=IDS)
-def test_conda_lock_finds_nothing_to_do(copies: dict[Path, Path], checked: dict[Path, tuple[int, str]], lock: Path) -> None:
+def test_conda_lock_finds_nothing_to_do(asked: dict[Path, Asked], lock: Path) -> None:
     """The input hash in each committed lock is the one that conda-lock computes from the files beside it."""
-    status, said = checked[lock]
+    status, said = asked[lock].checked
     assert status == 0, said
     platforms = sorted(rows(lock))
     assert f"Spec hash already locked for {platforms}. Skipping solve." in said
     assert "Locking dependencies" not in said
-    assert (copies[lock] / "conda-lock.yml").read_bytes() == lock.read_bytes()
+    assert (asked[lock].folder / "conda-lock.yml").read_bytes() == lock.read_bytes()
 
 
 @pytest.mark.parametrize("lock", LOCKS, ids=IDS)
-def test_conda_lock_renders_every_url_with_its_hash(
-    copies: dict[Path, Path], explicit: dict[Path, tuple[int, str]], lock: Path
-) -> None:
+def test_conda_lock_renders_every_url_with_its_hash(asked: dict[Path, Asked], lock: Path) -> None:
     """An explicit file for each platform, package for package what the lock says."""
-    status, said = explicit[lock]
+    status, said = asked[lock].rendered
     assert status == 0, said
     for platform, packages in rows(lock).items():
-        text = (copies[lock] / f"conda-{platform}.lock").read_text(encoding="utf-8")
+        text = (asked[lock].folder / f"conda-{platform}.lock").read_text(encoding="utf-8")
         urls = [line for line in text.splitlines() if line and not line.startswith(("#", "@"))]
         assert sorted(urls) == sorted(f"{row['url']}#{row['hash']['md5']}" for row in packages) != []
 
