@@ -34,6 +34,7 @@ class BuildIndex:
     catalogue: Catalogue
     pythons: Sequence[Version]
     _builds: dict[tuple[VariantPackage, Platform], Mapping[PublishedBuild, RepoDataRecord]] = field(default_factory=dict)
+    _withdrawn: dict[tuple[VariantPackage, Platform], tuple[PublishedBuild, ...]] = field(default_factory=dict)
     _channels: dict[str, bool] = field(default_factory=dict)
 
     def select(self, fact: Fact, spelling: Spelling) -> Selection:
@@ -79,9 +80,11 @@ class BuildIndex:
         """The builds of a package that the index holds and its channel withdrew, oldest first."""
         if not self.has_channel(package.channel):
             return ()
-        records = self.index.withheld(package.name, locate(package.channel), platform)
-        found = {build for record in records if (build := self._build(record, package.channel, platform))}
-        return tuple(sorted(found, key=lambda build: (build.version, build.build)))
+        if (package, platform) not in self._withdrawn:
+            records = self.index.withheld(package.name, locate(package.channel), platform)
+            found = {build for record in records if (build := self._build(record, package.channel, platform))}
+            self._withdrawn[package, platform] = tuple(sorted(found, key=lambda build: (build.version, build.build)))
+        return self._withdrawn[package, platform]
 
     def builds(self, package: VariantPackage, platform: Platform) -> Mapping[PublishedBuild, RepoDataRecord]:
         """Every build of a package in its channel, with its record, oldest first. Versions outside PEP 440 are ignored."""

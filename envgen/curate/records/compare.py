@@ -77,12 +77,13 @@ def _package_of(fact: Fact) -> object:
 
 
 def _selections(matrix: Matrix, builds: BuildIndex, claimed: Iterable[Fact]) -> Mapping[object, Selection]:
-    """What each spelling selects, and all builds but those that a row of `left-out` names by their build strings."""
+    """What each spelling selects, and all builds of its release but those that a row of `left-out` names by their build strings."""
     spelled = {_package_of(fact): (fact, fact.spelling) for fact in claimed if fact.spelling}
     found = {}
     for key, (fact, spelling) in spelled.items():
         selection, framework = builds.select(fact, spelling), matrix.frameworks[fact.framework]
-        rows = ((build, facts.left_out(framework, fact.provider, build)) for build in selection.builds)
+        of_release = (build for build in selection.builds if build.version == fact.version)
+        rows = ((build, facts.left_out(framework, fact.provider, build)) for build in of_release)
         found[key] = replace(selection, builds=tuple(build for build, row in rows if not (row and row.builds)))
     return found
 
