@@ -19,7 +19,7 @@ from packaging.version import Version
 
 from envgen.formats.markers import holds
 from envgen.formats.wheel_files import file_name, variant_label
-from envgen.model.catalogue import Catalogue, KnownPackage, named_by, parsed
+from envgen.model.catalogue import Catalogue, KnownPackage, parsed
 from envgen.model.facts import Platform
 from envgen.model.packages import LockedPackage
 
@@ -213,7 +213,7 @@ class Surroundings:
         """Manager and CUDA of the packages of one manager that have one of these names, each once."""
         key = (manager, *names)
         if key not in self._asked and names:
-            named = (other for other in self._packages if other.manager == manager and named_by(names, other))
+            named = (other for other in self._packages if other.manager == manager and self._catalogue.is_one_of(names, other))
             cudas = ((manager, cuda) for other in named if (cuda := cuda_of(self._catalogue, other)) is not None)
             self._asked[key] = list(dict.fromkeys(cudas))
         return self._asked.get(key, [])

@@ -127,7 +127,9 @@ class WheelBuilds(FileModel):
     """How wheels of one variant are told apart."""
 
     versions: list[Text] = Field(default=[], description="Globs of their versions: *+cpu, *+cu{cu}.")
-    names: list[Text] = Field(default=[], description="Globs of their names: *-cu{cu}.")
+    names: list[Text] = Field(
+        default=[], description="Globs of their names; of CUDA the first is how its own wheels are named: *-cu{cu}."
+    )
     indexes: list[Text] = Field(
         default=[], description="Globs of the URLs of frameworks' wheels, and of the indexes that they come from: */whl/cu{cu}/*."
     )

@@ -21,8 +21,6 @@ Role = Literal["framework", "companion", "plugin", "selector", "cuda", "user"]
 Holds = Literal["library", "tools", "headers", "metapackage", "nothing"]
 Precision = Literal["minor", "major", "none"]
 
-_OF_A_CUDA = re.compile(r"-cu\d+$")  # what the name of a wheel ends in that is for one CUDA: nvidia-cublas-cu12
-
 
 class Package(Protocol):
     """What a row is looked up by; a LockedPackage is one."""
@@ -135,7 +133,7 @@ class WheelMarks:
 
     cpu_versions: tuple[str, ...] = ()
     cuda_versions: tuple[str, ...] = ()
-    cuda_names: tuple[str, ...] = ()
+    cuda_names: tuple[str, ...] = ()  # the first is how CUDA's own wheels are named: *-cu{cu}
     cpu_indexes: tuple[str, ...] = ()  # of frameworks alone: an index has other wheels, too
     cuda_indexes: tuple[str, ...] = ()
     cpu_labels: tuple[str, ...] = ()  # of variant wheels
@@ -184,7 +182,7 @@ class Catalogue:
         return {}
 
     def _find(self, manager: str, name: str) -> tuple[KnownPackage, ...]:
-        names = set(_spelled(manager, name))
+        names = set(self._spelled(manager, name))
         places = {place for each in names for place in self._plain.get((manager, each), ())}
         if any(self._any_glob[manager].match(each) for each in names):
             places |= {place for place, glob in self._globs[manager] if any(fnmatchcase(each, glob) for each in names)}
@@ -249,7 +247,10 @@ class Catalogue:
         names = [("conda", name) for row in self._rows_of(framework) for name in row.conda]
         names += [("pip", name) for row in self._rows_of(framework) for name in row.pip]
         named = (
-            package for manager, name in names for package in there if package.manager == manager and named_by((name,), package)
+            package
+            for manager, name in names
+            for package in there
+            if package.manager == manager and self.is_one_of((name,), package)
         )
         return next(named, None)
 
@@ -261,15 +262,24 @@ class Catalogue:
         """The names of the packages that bring a shared library, such as cudnn."""
         return tuple(dict.fromkeys(name for row in self.packages if library in row.brings for name in row.names(manager)))
 
+    def is_one_of(self, names: Iterable[str], package: Package) -> bool:
+        """Whether one of the names, which may hold `*`, is that of a package; a wheel also goes by its name without a CUDA."""
+        return any(fnmatchcase(spelled, name) for spelled in self._spelled(package.manager, package.name) for name in names)
 
-def named_by(names: Iterable[str], package: Package) -> bool:
-    """Whether one of the names, which may hold `*`, is that of a package."""
-    return any(fnmatchcase(spelled, name) for spelled in _spelled(package.manager, package.name) for name in names)
+    def wheels_for(self, major: int, names: Iterable[str]) -> tuple[str, ...]:
+        """What CUDA's own wheels with these names are called for one major: NAME-cu12."""
+        written = next(iter(self.wheels.cuda_names), "*").replace("{cu}", str(major))
+        return tuple(written.replace("*", name) for name in names)
 
+    def _spelled(self, manager: str, name: str) -> tuple[str, ...]:
+        """A name, and that of a wheel without the CUDA at its end."""
+        return (name, self._of_a_cuda.sub(r"\1", name)) if manager == "pip" else (name,)
 
-def _spelled(manager: str, name: str) -> tuple[str, ...]:
-    """A name, and that of a wheel without the CUDA at its end."""
-    return (name, _OF_A_CUDA.sub("", name)) if manager == "pip" else (name,)
+    @cached_property
+    def _of_a_cuda(self) -> re.Pattern[str]:
+        """The name of one of CUDA's own wheels; its group is the name without the CUDA."""
+        written = re.escape(next(iter(self.wheels.cuda_names), "*"))
+        return re.compile(f"^{written.replace(re.escape('*'), '(.*)').replace(re.escape('{cu}'), '[0-9]+')}$")
 
 
 def parsed(version: str) -> Version | None:

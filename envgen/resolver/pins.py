@@ -37,7 +37,7 @@ def _cuda_pins(matrix: Matrix, project: Project, target: Target, platform: Platf
         yield _driver_pin(matrix, target, toolkit, platform, chosen)
     bound = cudnn_pin(matrix, project.for_target(target.name).gpus, target)
     if bound and target.cuda:
-        wheels = tuple(f"{name}-cu{target.cuda.major}" for name in matrix.catalogue.bringing("cudnn", "pip"))
+        wheels = matrix.catalogue.wheels_for(target.cuda.major, matrix.catalogue.bringing("cudnn", "pip"))
         yield Pin(name=on_platform("cudnn", platform), version=bound[0], because=(bound[1],), wheels=wheels)
 
 

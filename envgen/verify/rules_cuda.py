@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from packaging.version import Version
 
 from envgen.formats.builds import cuda_of, cudnn_of, libraries_of, version_names_cuda
-from envgen.model.catalogue import named_by, parsed
+from envgen.model.catalogue import parsed
 from envgen.model.packages import LockedPackage
 from envgen.verify.registry import Case, Violations, rule
 from envgen.verify.rules_builds import said
@@ -166,7 +166,7 @@ def _with_the_same_files(case: Case, package: LockedPackage, names: Iterable[str
     """The first other package of its manager that has one of these names, which may hold `*`, with or without a CUDA."""
     for name in names:
         for other in case.by_name.values():
-            if other.manager == package.manager and other.name != package.name and named_by((name,), other):
+            if other.manager == package.manager and other.name != package.name and case.catalogue.is_one_of((name,), other):
                 return other
     return None
 

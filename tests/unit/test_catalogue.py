@@ -6,7 +6,7 @@ import pytest
 from unit.small import FILES, real_matrix, refused, small_matrix, write_matrix
 
 from envgen.matrix.load import load_matrix
-from envgen.model.catalogue import Catalogue, KnownPackage, Manager
+from envgen.model.catalogue import Catalogue, KnownPackage, Manager, WheelMarks
 from envgen.model.packages import LockedPackage
 
 KNOWN = real_matrix().catalogue
@@ -143,3 +143,14 @@ def test_a_framework_without_releases_is_known_and_cannot_be_resolved(tmp_path_f
 
 def test_an_empty_catalogue_knows_nothing() -> None:
     assert Catalogue().of(package("conda", "pytorch")) is None
+
+
+@pytest.mark.parametrize(
+    ("written", "called"), [("*-cu{cu}", "some-cu12"), ("*.for.{cu}", "some.for.12"), ("cuda{cu}-*", "cuda12-some")]
+)
+def test_how_wheels_of_cuda_are_named_stands_in_the_matrices(written: str, called: str) -> None:
+    row = KnownPackage(role="cuda", pip=("some",), brings={"any": "version"})
+    found = Catalogue(packages=(row,), wheels=WheelMarks(cuda_names=(written, "*-other{cu}")))
+    assert found.wheels_for(12, found.bringing("any", "pip")) == (called,)
+    assert (found.named("pip", called), found.named("pip", "some")) == ((row,), (row,))
+    assert (found.named("conda", called), found.named("pip", f"{called}x"), found.named("pip", "some-other12")) == ((), (), ())
