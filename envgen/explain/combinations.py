@@ -7,7 +7,7 @@ good, another such set is found. In each the nearest changes are taken, one axis
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 
@@ -94,15 +94,22 @@ def _axes(problem: Problem) -> list[_Axis]:
 
 
 def _found(problem: Problem, search: _Combinations, axes: Sequence[_Axis]) -> Iterator[Repair]:
-    """The repairs that change some of these axes."""
+    """The repairs that change some of these axes, each once."""
+    done: set[tuple[str, ...]] = set()
     for kept in search.sets(axes):
         chosen = search.narrowed(kept)
-        project = problem.project
-        for change in chosen:
-            project = change.apply(project)
-        resolutions = answer(replace(problem, project=project))
+        texts = tuple(change.text for change in chosen)
+        resolutions = answer(replace(problem, project=_changed(problem.project, chosen))) if texts not in done else None
         if resolutions:
+            done.add(texts)
             yield Repair(chosen, resolutions)
+
+
+def _changed(project: Project, changes: Iterable[Change]) -> Project:
+    """The project with all of the changes."""
+    for change in changes:
+        project = change.apply(project)
+    return project
 
 
 class _Combinations:
@@ -139,6 +146,13 @@ class _Combinations:
             if nearest:
                 chosen.append(nearest)
                 project = nearest.apply(project)
+        return self._needed(chosen)
+
+    def _needed(self, chosen: Sequence[Change]) -> tuple[Change, ...]:
+        """The changes that cannot be spared, the dearest tried first: one may bring a platform back, which another is for."""
+        for change in sorted(chosen, key=lambda one: one.cost, reverse=True):
+            others = [one for one in chosen if one is not change]
+            chosen = others if possible(replace(self.problem, project=_changed(self.project, others))) else chosen
         return tuple(chosen)
 
     def _feasible(self, project: Project, axes: Sequence[_Axis]) -> bool:
