@@ -70,9 +70,7 @@ def pytest_configure(config: pytest.Config) -> None:
     os.environ.pop("SSL_CERT_DIR", None)
     os.environ.pop("COLUMNS", None)
     config.add_cleanup(lambda: shutil.rmtree(folder, ignore_errors=True))
-    if forks.SHARED not in os.environ:  # the workers of xdist inherit it
-        os.environ[forks.SHARED] = shared = tempfile.mkdtemp(prefix="envgen-forks-")
-        config.add_cleanup(lambda: shutil.rmtree(shared, ignore_errors=True))
+    forks.shared()
 
 
 def _temporary_files_in_memory(config: pytest.Config) -> None:
@@ -198,10 +196,13 @@ class Workspace:
 @cache
 def _facts_of_this_repository() -> tuple[str, bytes]:
     """An entry of the cache, and its name: this repository's facts as they were read."""
-    with tempfile.TemporaryDirectory() as folder, patch.dict(os.environ, ENVGEN_CACHE=folder):
-        cached_matrix(Layout(REPO))
-        (entry,) = Path(folder, "values").iterdir()
-        return entry.name, entry.read_bytes()
+
+    def read(folder: Path) -> None:
+        with patch.dict(os.environ, ENVGEN_CACHE=str(folder)):
+            cached_matrix(Layout(REPO))
+
+    (entry,) = (made_once("facts", read) / "values").iterdir()
+    return entry.name, entry.read_bytes()
 
 
 def _know_the_facts(cache_folder: Path) -> None:
@@ -229,13 +230,12 @@ def repository(root: Path, environment: Mapping[str, str]) -> Workspace:
     return Workspace(root, environment)
 
 
-def made_once(factory: pytest.TempPathFactory, name: str, make: Callable[[Path], object]) -> Path:
+def made_once(name: str, make: Callable[[Path], object]) -> Path:
     """A folder that the first worker of xdist who needs it fills for all of them; nobody changes what is in it."""
-    mine = factory.getbasetemp()
-    folder = (mine.parent if "PYTEST_XDIST_WORKER" in os.environ else mine) / name
+    folder = forks.shared() / name
     with FileLock(f"{folder}.lock"):
         if not folder.exists():
-            scratch = factory.mktemp(name)
+            scratch = Path(tempfile.mkdtemp(dir=forks.shared()))
             make(scratch)
             scratch.rename(folder)
     return folder
@@ -280,8 +280,8 @@ def workspace(tmp_path: Path, unpacked_cache: Path) -> Workspace:
 
 
 @pytest.fixture(scope="session")
-def nvml(tmp_path_factory: pytest.TempPathFactory) -> FakeNvml:
+def nvml() -> FakeNvml:
     """A made-up NVML: call it with a machine's settings to get a child's whole environment."""
-    made_up = fake_nvml(made_once(tmp_path_factory, "nvml", build_fake_nvml))
+    made_up = fake_nvml(made_once("nvml", build_fake_nvml))
     forks.SERVED.add(str(made_up.folder))
     return made_up

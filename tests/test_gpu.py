@@ -37,8 +37,8 @@ sys.meta_path.insert(0, Finder())
 
 
 @pytest.fixture(scope="session")
-def library(tmp_path_factory: pytest.TempPathFactory) -> FakeNvml:
-    made_up = fake_nvml(made_once(tmp_path_factory, "nvml", build_fake_nvml))
+def library() -> FakeNvml:
+    made_up = fake_nvml(made_once("nvml", build_fake_nvml))
     if made_up.variable != "LD_LIBRARY_PATH":
         pytest.skip("no C compiler for a Linux library; the double is tested all the same")
     return made_up

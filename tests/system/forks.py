@@ -42,7 +42,7 @@ SERVED: set[str | None] = {
 }  # other values are asked for once or twice, and a server takes as long to start as two new processes
 IN_FORK = "PYTHONPATH"  # and the one that a fork takes over: it may have folders before this checkout, or not be there
 CODE = str(Path(__file__).parents[2])
-SHARED = "ENVGEN_TEST_FORKS"  # the folder where the workers find each other's servers
+SHARED = "ENVGEN_TEST_SHARED"  # the folder that the workers share
 _HOME = 99  # the number under which a fork opens its home: paths below it that an import has kept lead there
 _NEW = f"import runpy, sys; sys.path.insert(0, {CODE!r}); runpy.run_module('envgen', run_name='__main__', alter_sys=True)"
 _LATE = (
@@ -127,7 +127,7 @@ def _ask(server: socket.socket, words: Sequence[str], cwd: Path, environment: Ma
 
 def program(path: Path) -> None:
     """Write a program `envgen` for other programs, which find it in their PATH and wait for it: its runs are forked, too."""
-    words = f'-ES "{__file__}" "{_shared()}"' if sys.platform.startswith("linux") else f'-c "{_NEW}"'
+    words = f'-ES "{__file__}" "{shared()}"' if sys.platform.startswith("linux") else f'-c "{_NEW}"'
     path.write_text(f'#!/bin/sh\nexec "{sys.executable}" {words} "$@"\n', encoding="utf-8")
     path.chmod(0o755)
 
@@ -147,7 +147,7 @@ def _become_program(shared: str, words: list[str]) -> NoReturn:
 @cache
 def _server(library_path: str | None, at_start: tuple[tuple[str, str], ...]) -> socket.socket:
     """The way to a process that forks, which is there until everyone who asks it has stopped."""
-    place = _place(_shared(), library_path, at_start)
+    place = _place(str(shared()), library_path, at_start)
     ours = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     with _alone(place.parent):
         if not _connect(ours, place):
@@ -182,12 +182,12 @@ def _start(ours: socket.socket, place: Path, at_start: Mapping[str, str]) -> Non
         _STARTED.append(subprocess.Popen(words, env=environment, stdin=subprocess.DEVNULL, pass_fds=[listener.fileno()]))
 
 
-def _shared() -> str:
-    """The folder of all servers; one of this process's own where nobody shares any."""
+def shared() -> Path:
+    """The folder that the workers of xdist inherit from the process that called this first, and which goes with that process."""
     if SHARED not in os.environ:
-        os.environ[SHARED] = tempfile.mkdtemp(prefix="envgen-forks-")
+        os.environ[SHARED] = tempfile.mkdtemp(prefix="envgen-shared-")
         atexit.register(shutil.rmtree, os.environ[SHARED], ignore_errors=True)
-    return os.environ[SHARED]
+    return Path(os.environ[SHARED])
 
 
 @contextmanager

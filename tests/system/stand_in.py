@@ -9,7 +9,6 @@ put into site-packages is found. Nothing is downloaded, and nothing is kept.
 from __future__ import annotations
 
 import asyncio
-import atexit
 import io
 import json
 import shutil
@@ -20,13 +19,13 @@ import zipfile
 from collections.abc import Iterable, Mapping
 from compileall import compile_dir
 from dataclasses import dataclass, field
-from functools import cache
 from pathlib import Path
 from py_compile import PycInvalidationMode
 from typing import Any
 
 import pip
 import zstandard
+from conftest import made_once
 from rattler import Channel, GenericVirtualPackage, MatchSpec, PackageName, Subdir, Version, VirtualPackage, install, solve
 from rattler.index import index_fs
 from rattler.package.build_string import BuildString
@@ -85,14 +84,14 @@ def pip_package() -> Package:
     return Package("pip", pip.__version__, "pyh1234567_0", ("python >=3.10",), folders=folders, python=True)
 
 
-@cache
 def _compiled(folder: Path) -> Path:
     """A copy of a folder of modules with what they compile to, which holds wherever they lie: to compile takes half of a run of pip."""
-    top = Path(tempfile.mkdtemp())
-    atexit.register(shutil.rmtree, top, ignore_errors=True)
-    made = shutil.copytree(folder, top / folder.name, ignore=shutil.ignore_patterns("__pycache__"))
-    compile_dir(made, quiet=2, stripdir=str(top), invalidation_mode=PycInvalidationMode.UNCHECKED_HASH)
-    return made
+
+    def make(top: Path) -> None:
+        made = shutil.copytree(folder, top / folder.name, ignore=shutil.ignore_patterns("__pycache__"))
+        compile_dir(made, quiet=2, stripdir=str(top), invalidation_mode=PycInvalidationMode.UNCHECKED_HASH)
+
+    return made_once(f"compiled-{folder.name}", make) / folder.name
 
 
 def python_module(name: str, version: str, text: str = "", *, build: str = "pyh1234567_0", script: bool = False) -> Package:

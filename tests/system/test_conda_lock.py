@@ -76,7 +76,7 @@ def together(runs: list[tuple[Path, list[str]]], home: Path, **more: str) -> lis
 
 
 @pytest.fixture(scope="module")
-def cells(tmp_path_factory: pytest.TempPathFactory, unpacked_cache: Path, records: Path) -> Path:
+def cells(unpacked_cache: Path, records: Path) -> Path:
     """A repository with CELLS, locked by envgen and then by conda-lock, and said.json: how each run of conda-lock ended."""
 
     def make(top: Path) -> None:
@@ -91,7 +91,7 @@ def cells(tmp_path_factory: pytest.TempPathFactory, unpacked_cache: Path, record
         runs = [(top / "environments" / project / target, lock_words(shim, "theirs.yml")) for project, target in CELLS]
         (top / "said.json").write_text(json.dumps(together(runs, top, ENVGEN_TEST_INDEX=str(records))), encoding="utf-8")
 
-    return made_once(tmp_path_factory, "conda-lock", make)
+    return made_once("conda-lock", make)
 
 
 @pytest.mark.parametrize(("project", "target"), CELLS)
@@ -114,7 +114,7 @@ class Asked:
 
 
 @pytest.fixture(scope="module")
-def asked(tmp_path_factory: pytest.TempPathFactory) -> dict[Path, Asked]:
+def asked() -> dict[Path, Asked]:
     """Of every committed lock: `conda-lock lock --check-input-hash`, with a conda that tells its version and no more, and `render`."""
 
     def make(top: Path) -> None:
@@ -126,7 +126,7 @@ def asked(tmp_path_factory: pytest.TempPathFactory) -> dict[Path, Asked]:
         (top / "said.json").write_text(json.dumps(said), encoding="utf-8")
         assert set((top / "calls").read_text(encoding="utf-8").splitlines()) <= {"--version"}
 
-    top = made_once(tmp_path_factory, "committed-locks", make)
+    top = made_once("committed-locks", make)
     said = json.loads((top / "said.json").read_text(encoding="utf-8"))
     each = zip(LOCKS, IDS, said[: len(LOCKS)], said[len(LOCKS) :], strict=True)
     return {lock: Asked(top / name, tuple(checked), tuple(rendered)) for lock, name, checked, rendered in each}

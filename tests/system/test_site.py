@@ -24,9 +24,9 @@ PAGES = sorted(path.relative_to(REPO).with_suffix("").as_posix() for path in (*R
 
 
 @pytest.fixture(scope="module")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def site() -> Path:
     """What `make site` makes."""
-    return made_once(tmp_path_factory, "website", build) / "site"
+    return made_once("website", build) / "site"
 
 
 def build(folder: Path) -> None:
