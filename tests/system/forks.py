@@ -237,8 +237,10 @@ def serve(listener: socket.socket, place: Path) -> None:
         if not module.name.startswith(("envgen.__main__", "envgen.probe.child", "envgen.probe.scripts.")):
             importlib.import_module(module.name)
     from envgen.lock.condalock import warm
+    from envgen.lock.sandbox import _sandbox
 
     warm()
+    _sandbox(Path(CODE, "templates"), "templates").from_string("{# what reads templates is made #}")
     for name in _LATE:
         with suppress(ImportError):
             importlib.import_module(name)
@@ -308,12 +310,15 @@ def _ended(pid: int, told: int) -> None:
 def _read_ahead(cache_folder: str) -> None:
     """Put the facts of the first cache that holds some together, once: runs that read the same entry find it done, too."""
     from envgen.cache import decoded, recalled
+    from envgen.model.catalogue import MANAGERS
     from envgen.model.facts import Matrix
 
     if cache_folder and not decoded.cache_info().currsize:
         os.environ["ENVGEN_CACHE"] = cache_folder
         for entry in Path(cache_folder, "values").glob("Matrix-*.json"):
-            recalled(Matrix, entry.stem.partition("-")[2])
+            facts = recalled(Matrix, entry.stem.partition("-")[2])
+            for manager in MANAGERS if facts else ():
+                facts.of_packages.catalogue.named(manager, "")  # its patterns are compiled
         gc.freeze()
 
 
