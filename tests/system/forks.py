@@ -42,6 +42,7 @@ SERVED: set[str | None] = {
 }  # other values are asked for once or twice, and a server takes as long to start as two new processes
 IN_FORK = "PYTHONPATH"  # and the one that a fork takes over: it may have folders before this checkout, or not be there
 CODE = str(Path(__file__).parents[2])
+NO_MATTER = ("PYTHONDONTWRITEBYTECODE", "PYTHONUNBUFFERED")  # what a run says and writes is the same
 SHARED = "ENVGEN_TEST_SHARED"  # the folder that the workers share
 _HOME = 99  # the number under which a fork opens its home: paths below it that an import has kept lead there
 _NEW = f"import runpy, sys; sys.path.insert(0, {CODE!r}); runpy.run_module('envgen', run_name='__main__', alter_sys=True)"
@@ -68,9 +69,10 @@ def _of_this_checkout(environment: Mapping[str, str]) -> bool:
     return environment.get(IN_FORK, CODE).split(os.pathsep)[-1] == CODE
 
 
-def _at_start(variables: Mapping[str, str]) -> dict[str, str]:
+def _at_start(variables: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
     """Those that a server is started with."""
-    return {name: value for name, value in variables.items() if name.startswith(AT_START) and name not in (BY_SERVER, IN_FORK)}
+    names = (name for name in sorted(variables) if name.startswith(AT_START) and name not in (BY_SERVER, IN_FORK, *NO_MATTER))
+    return tuple((name, variables[name]) for name in names)
 
 
 def run(
@@ -108,7 +110,7 @@ class Begun:
 
 def begin(words: Sequence[str], cwd: Path, environment: Mapping[str, str], *, together: bool = False) -> Begun:
     """Start `python -m envgen WORDS`, forked."""
-    server = _server(environment.get(BY_SERVER), tuple(_at_start(environment).items()))
+    server = _server(environment.get(BY_SERVER), _at_start(environment))
     out, err = tempfile.TemporaryFile(), tempfile.TemporaryFile()
     answers = _ask(server, words, cwd, environment, out, out if together else err)
     return Begun(words, int(answers.readline()), answers, out, err)
@@ -136,7 +138,7 @@ def _become_program(shared: str, words: list[str]) -> NoReturn:
     """Have a run forked, or be it where no process forks for this environment."""
     environment = dict(os.environ)
     with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as server:
-        place = _place(shared, environment.get(BY_SERVER), tuple(_at_start(environment).items()))
+        place = _place(shared, environment.get(BY_SERVER), _at_start(environment))
         if not (_of_this_checkout(environment) and _connect(server, place)):
             os.execv(sys.executable, [sys.executable, "-c", _NEW, *words])
         with _ask(server, words, Path.cwd(), environment, sys.stdout, sys.stderr, sys.stdin) as answers:
