@@ -34,13 +34,13 @@ gpu = [{{ name = "torch", version = "2.8.0+cu128", marker = "sys_platform == 'li
 name = "numpy"
 version = "2.2.6"
 source = {{ registry = "https://index.example.org/simple" }}
-wheels = [{{ url = "https://f.example/numpy-2.2.6-cp311-cp311-manylinux_2_28_x86_64.whl", hash = "sha256:{SHA}" }}]
+wheels = [{{ url = "https://f.example/numpy-2.2.6-py3-none-any.whl", hash = "sha256:{SHA}" }}]
 
 [[package]]
 name = "numpy"
 version = "2.3.0"
 source = {{ registry = "https://index.example.org/simple" }}
-wheels = [{{ url = "https://f.example/numpy-2.3.0-cp312-cp312-manylinux_2_28_x86_64.whl", hash = "sha256:{SHA}" }}]
+wheels = [{{ url = "https://f.example/numpy-2.3.0-py3-none-any.whl", hash = "sha256:{SHA}" }}]
 
 [[package]]
 name = "torch"
@@ -113,6 +113,51 @@ def test_extras_that_exclude_each_other_are_locks_of_their_own(tmp_path: Path) -
     torch = gpu.packages[1]
     last = max(number for number, line in enumerate(UV.splitlines(), 1) if line == "[[package]]")
     assert (torch.sha256, torch.index, str(torch.at)) == (SHA, "https://download.pytorch.org/whl/cu128", f"uv.lock:{last}:1")
+
+
+def project(needs: str, *packages: tuple[str, str], extras: str = "") -> str:
+    """A uv.lock of a project that needs some packages, each of which has one file; `extras` are lines of TOML."""
+    tables = [
+        f'version = 1\nrequires-python = ">=3.12"\n\n[[package]]\nname = "demo"\nsource = {{ virtual = "." }}\ndependencies = [{needs}]'
+    ]
+    tables += [f"[package.optional-dependencies]\n{extras}"] if extras else []
+    tables += [
+        f'[[package]]\nname = "{name}"\nversion = "1.0"\nwheels = [{{ url = "https://f.example/{wheel}" }}]'
+        for name, wheel in packages
+    ]
+    return "\n\n".join(tables)
+
+
+def test_a_lock_is_read_for_the_platforms_on_which_it_can_be_installed(tmp_path: Path) -> None:
+    plugin = ("plugin", "plugin-1.0-cp312-cp312-manylinux_2_28_x86_64.whl")
+    text = project('{ name = "tool" }, { name = "plugin" }', ("tool", "tool-1.0-py3-none-any.whl"), plugin)
+    (lock,) = read(tmp_path, "uv.lock", text)
+    assert lock.platforms == ("linux-64",)
+
+
+def test_a_lock_that_fits_no_platform_is_read_for_all(tmp_path: Path) -> None:
+    (lock,) = read(tmp_path, "uv.lock", project('{ name = "old" }', ("old", "old-1.0-cp312-cp312-win32.whl")))
+    assert set(lock.platforms) == {"linux-64", "linux-aarch64", "osx-arm64", "win-64"}
+
+
+def test_what_an_extra_needs_without_a_file_for_a_platform_leaves_the_platform(tmp_path: Path) -> None:
+    tool, speed = ("tool", "tool-1.0-py3-none-any.whl"), ("speed", "speed-1.0-cp312-cp312-macosx_11_0_arm64.whl")
+    (lock,) = read(tmp_path, "uv.lock", project('{ name = "tool" }', tool, speed, extras='fast = [{ name = "speed" }]'))
+    assert names(lock, "osx-arm64") == [("tool", "1.0"), ("speed", "1.0")]
+    assert names(lock, "win-64") == [("tool", "1.0")]
+
+
+@pytest.mark.parametrize(
+    ("extra", "alone"),
+    [("gpu", True), ("cu126", True), ("torch-cuda12", True), ("cuda12x", True), ("runtime_directml", True), ("rocm6.2", True)]
+    + [("docs", False), ("cutlass", False), ("custom", False), ("cpus", False), ("tpub", False), ("metallic", False)],
+)
+def test_extras_for_one_kind_of_hardware_exclude_each_other(extra: str, alone: bool, tmp_path: Path) -> None:
+    tool, chip = ("tool", "tool-1.0-py3-none-any.whl"), ("chip", "chip-1.0-py3-none-any.whl")
+    found = read(tmp_path, "uv.lock", project('{ name = "tool" }', tool, chip, extras=f'"{extra}" = [{{ name = "chip" }}]'))
+    assert [lock.environment for lock in found] == (["", extra] if alone else [""])
+    assert names(found[0], "linux-64") == [("tool", "1.0"), *([] if alone else [("chip", "1.0")])]
+    assert names(found[-1], "linux-64") == [("tool", "1.0"), ("chip", "1.0")]
 
 
 # --- pylock.toml ----------------------------------------------------------------------------------------------------------
