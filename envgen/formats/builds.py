@@ -264,11 +264,19 @@ def is_cpu_build(catalogue: Catalogue, package: LockedPackage) -> bool:
         globs = known.cpu_builds if known else ()
         return (known is not None and known.only == "cpu") or _any(globs, package.build) or bool(_CPU_BUILD.search(package.build))
     marks = catalogue.wheels
-    if version_names_cuda(catalogue, package):
+    if version_names_cuda(catalogue, package) or is_for_other_gpus(catalogue, package):
         return False
     from_index = known is not None and known.role == "framework" and _indexed(marks.cpu_indexes, package) is not None
     marked = _marked(marks.cpu_versions, package.version), _labelled(marks.cpu_labels, package)
     return (known is not None and known.only == "cpu") or from_index or any(found is not None for found in marked)
+
+
+def is_for_other_gpus(catalogue: Catalogue, package: LockedPackage) -> bool:
+    """Whether a framework's wheel is for other GPUs than NVIDIA's (2.7.1+rocm6.3): neither a CPU nor a CUDA build."""
+    known, marks = catalogue.of(package), catalogue.wheels
+    if package.manager == "conda" or known is None or known.role != "framework":
+        return False
+    return _marked(marks.other_versions, package.version) is not None or _indexed(marks.other_indexes, package) is not None
 
 
 def version_names_cuda(catalogue: Catalogue, package: LockedPackage) -> bool:
@@ -282,7 +290,8 @@ def tells_nothing(catalogue: Catalogue, package: LockedPackage, *, complete: boo
     A wheel without a mark is a CPU build where everything is listed that it could load (`complete`), or where its framework's CUDA
     is a plugin, which would be listed. Of several variants the machine may take one for CUDA.
     """
-    if any(_marked(catalogue.wheels.cuda_labels, label) is not None for label in package.variants):
+    variants = (_marked(catalogue.wheels.cuda_labels, label) for label in package.variants)
+    if any(cuda is not None for cuda in variants) or is_for_other_gpus(catalogue, package):
         return True
     if is_cpu_build(catalogue, package):
         return False

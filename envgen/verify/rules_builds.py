@@ -14,6 +14,7 @@ from envgen.formats.builds import (
     cuda_of,
     cudnn_of,
     is_cpu_build,
+    is_for_other_gpus,
     loads,
     matches,
     minor_of,
@@ -55,6 +56,9 @@ def cpu_build(case: Case) -> Violations:
         if not case.is_sibling(package, framework):
             meant = f"in {case.meant} for {case.told}"
             yield package, f"{_cpu(case, package, framework)} {meant}{_instead(case, package, framework)}"
+    for package, framework in case.unmarked if case.claim.stated else ():
+        if is_for_other_gpus(case.catalogue, package):
+            yield package, f"a build of {framework} for other GPUs than NVIDIA's in {case.meant} for {case.told}"
     judged = {id(package) for package, _, _ in case.frameworks}
     companions = {id(package) for package, known in case.known if known.role == "companion" and case.claim.stated}
     told = {id(package) for package, _ in case.cudas}
@@ -120,6 +124,8 @@ def unmarked_build(case: Case) -> Violations:
     """Frameworks in a target for CUDA whose build string has no mark of a variant, or which were not pinned to a build."""
     if case.claim.kind == "cuda" and case.claim.stated:
         for package, framework in case.unmarked:
+            if is_for_other_gpus(case.catalogue, package):
+                continue  # `cpu-build` says what it is
             yield package, f"nothing tells whether it is a CPU or a CUDA build of {framework}, in a target for {case.told}"
 
 
