@@ -117,7 +117,7 @@ class Case:
     def is_sibling(self, package: LockedPackage, framework: str) -> bool:
         """Whether a package may be a CPU build beside CUDA: no project requests it with CUDA, and people use it on purpose.
 
-        Where nobody says what the lock is meant to be, also one whose name asks for the CPU (tensorflow-cpu), and one that nobody
+        Where nobody says what the lock is meant to be, also one whose name asks for the CPU, and one that nobody
         asked for: another package brings it beside a framework that has its CUDA build.
         """
         known = self.catalogue.of(package)

@@ -31,7 +31,7 @@ from envgen.verify.registry import Case, Violations, rule
 
 def said(packages: Iterable[LockedPackage], most: int = 3) -> str:
     """Packages as a sentence names them: numpy 2.2.6, pandas 2.3.0 and 4 more."""
-    names = [f"{package.name} {package.version}" for package in packages]
+    names = [f"{package.name} {package.version}".rstrip() for package in packages]  # an environment file need not pin
     more = f" and {len(names) - most} more" if len(names) > most else ""
     return ", ".join(names[:most]) + more
 

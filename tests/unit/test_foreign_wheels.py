@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -239,6 +240,28 @@ dependencies:
     ]
     assert lock.packages[-1].index == "https://download.pytorch.org/whl/cu126"
     assert (lock.complete, lock.linked, lock.hashed) == (False, False, False)
+
+
+def test_what_an_environment_file_asks_twice_of_a_package_is_joined(tmp_path: Path) -> None:
+    lines = [
+        "imageio[ffmpeg]",
+        "imageio=2.19",
+        "imageio",
+        "numpy=1.26",
+        "numpy=1.26=py312_0",
+        "zlib=1.2",
+        "zlib=1.3",
+        {"pip": ["a", "a==1", "a==1", "imageio"]},
+    ]
+    (lock,) = read(tmp_path, "environment.yml", f"name: demo\ndependencies: {json.dumps(lines)}\n")
+    assert [(p.manager, p.name, p.version, p.build) for p in lock.packages] == [
+        ("conda", "imageio", "2.19", ""),
+        ("conda", "numpy", "1.26", "py312_0"),
+        ("conda", "zlib", "1.2", ""),
+        ("conda", "zlib", "1.3", ""),  # which no solve can meet
+        ("pip", "a", "1", ""),
+        ("pip", "imageio", "", ""),
+    ]
 
 
 # --- what is not read, and what is broken ---------------------------------------------------------------------------------

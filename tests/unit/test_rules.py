@@ -742,6 +742,23 @@ def findings(claim: Claim, *packages: LockedPackage, matrix: Matrix) -> list[Any
     return list(check(lock, dict.fromkeys(lock.platforms, claim), matrix))
 
 
+@pytest.mark.parametrize(("count", "told"), [(9, 9), (10, 10), (11, 1), (200, 1)])
+@pytest.mark.parametrize(("rule", "hashes"), [("no-hash", {"md5": None}), ("weak-hash", {})])
+def test_many_packages_without_a_hash_are_one_finding(
+    rule: str, hashes: dict[str, None], count: int, told: int, real: Matrix
+) -> None:
+    packages = (NUMPY, *(conda(f"tool{number}", sha256=None, **hashes) for number in range(count)))
+    found = findings(CPU, *packages, matrix=real)
+    assert [finding.rule for finding in found] == [rule] * told
+    assert found[0].package == "tool0 1.0 h1234567_0"
+    assert (f", as {count - 1} other packages" in found[0].text) == (told == 1)
+
+
+def test_a_list_of_md5_alone_is_one_finding(real: Matrix) -> None:
+    (found,) = findings(CPU, *(conda(f"tool{number}", sha256=None) for number in range(20)), matrix=real)
+    assert (found.rule, found.package, found.text) == ("weak-hash", "", "its 20 packages have an md5 and no sha256")
+
+
 def test_a_finding_says_what_brought_the_package(real: Matrix) -> None:
     """The shortest way from what nothing needs; a circle has no such way."""
     top = conda("lightning", "2.5", "pyhd8ed1ab_0", "pytorch >=2", "torchmetrics")
