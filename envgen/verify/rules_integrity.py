@@ -50,9 +50,9 @@ def _odd(case: Case) -> list[LockedPackage]:
 def no_hash(case: Case) -> Violations:
     """Neither sha256 nor md5, or one that is cut short. A git commit is a hash; a folder beside the lock needs none.
 
-    A list in which no package has one is one finding, and so are many packages.
+    A list in which no package has one is one finding, and so are many packages. A virtual package is never downloaded.
     """
-    judged = [package for package in _odd(case) if not is_commit(package)]
+    judged = [package for package in _odd(case) if not is_commit(package) and not package.name.startswith("__")]
     lacking = [package for package in judged if not package.sha256 and not package.md5]
     if len(lacking) > 1 and _are_all(case, lacking, judged):
         yield None, f"none of its {len(lacking)} packages has a hash"

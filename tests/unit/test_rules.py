@@ -63,6 +63,11 @@ def on_windows(*packages: LockedPackage) -> tuple[LockedPackage, ...]:
     return tuple(replace(package, platform="win-64", url=package.url.replace("linux-64", "win-64")) for package in packages)
 
 
+def on_arm(*packages: LockedPackage) -> tuple[LockedPackage, ...]:
+    """The same packages on Linux of another processor."""
+    return tuple(replace(package, platform="linux-aarch64") for package in packages)
+
+
 CPU = Claim(kind="cpu", cuda=None, source="target cpu", virtual={"__glibc": "2.28", "__archspec": "1 x86_64"})
 CU126 = Claim(
     kind="cuda",
@@ -268,6 +273,7 @@ TABLE: Mapping[str, tuple[list[Given], list[Given]]] = {
             given_(CU118, pip("tensorflow", "2.12.0"), conda("cudnn", "8.8.0.121")),
             given_(CU126, pip("tensorflow", "2.18.0"), pip("nvidia-cudnn-cu12", "9.10.2.21")),
             given_(CU126, conda("tensorflow", "2.18.0", "cuda126py312h5379a72_200"), conda("cudnn", "9.1.0.70")),
+            given_(CPU, *on_arm(pip("tensorflow", "2.15.0"), pip("nvidia-cudnn-cu12", "9.5.1.17"))),
         ],
     ),
     "plugin-mismatch": (
@@ -437,7 +443,11 @@ TABLE: Mapping[str, tuple[list[Given], list[Given]]] = {
             given_(CPU, conda("numpy", sha256="ab" * 20)),
             given_(CPU, pip("x", sha256="no")),
         ],
-        [given_(CPU, NUMPY), given_(CPU, conda("numpy", md5=None, sha256=None), hashed=False)],
+        [
+            given_(CPU, NUMPY),
+            given_(CPU, conda("numpy", md5=None, sha256=None), hashed=False),
+            given_(CPU, conda("__osx", md5=None, sha256=None)),
+        ],
     ),
     "weak-hash": ([given_(CPU, conda("numpy", sha256=None))], [given_(CPU, NUMPY), given_(CPU, conda("numpy", md5=None))]),
     "source-package": (
