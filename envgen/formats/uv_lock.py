@@ -140,6 +140,7 @@ class _Graph:
     def __init__(self, nodes: Iterable[_Node], roots: tuple[_Node, ...], python: str) -> None:
         self.python = python
         self.roots = roots
+        self._files: dict[tuple[_Node, Platform], tuple[PackageFile | None, tuple[str, ...]]] = {}
         self.by_name: dict[str, list[_Node]] = {}
         for node in nodes:
             self.by_name.setdefault(node.name, []).append(node)
@@ -165,8 +166,15 @@ class _Graph:
             yield from (self._package(node, platform, [name for name in needs[node] if name in names]) for node in here)
 
     def _has_no_file(self, node: _Node, platform: Platform) -> bool:
-        wheels, others = node.files
-        return bool(wheels) and fitting(wheels, others, platform, self.python) is None
+        return bool(node.files[0]) and self._file(node, platform)[0] is None
+
+    def _file(self, node: _Node, platform: Platform) -> tuple[PackageFile | None, tuple[str, ...]]:
+        """The file of a package for a platform, and its variants."""
+        if (node, platform) not in self._files:
+            wheels, others = node.files
+            found = fitting(wheels, others, platform, self.python), variants_among(wheels, platform, self.python)
+            self._files[node, platform] = found
+        return self._files[node, platform]
 
     def _others(self, excluding: Collection[_Choice]) -> Iterator[_Choice]:
         """The extras and groups of the project that exclude no other."""
@@ -205,8 +213,7 @@ class _Graph:
         return next(here, None) or next(iter(fitting_source), None)
 
     def _package(self, node: _Node, platform: Platform, needs: list[str]) -> LockedPackage:
-        wheels, others = node.files
-        found = fitting(wheels, others, platform, self.python)
+        found, variants = self._file(node, platform)
         source = node.table.table("source")
         return LockedPackage(
             name=canonicalize_name(node.name),
@@ -219,7 +226,7 @@ class _Graph:
             depends=tuple(dict.fromkeys(needs)),
             at=node.table.at,
             index=source.text("registry"),
-            variants=variants_among(wheels, platform, self.python),
+            variants=variants,
         )
 
 
