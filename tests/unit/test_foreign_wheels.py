@@ -10,6 +10,7 @@ from unit.small import refused
 
 from envgen.formats.markers import holds, marker_of, oldest_python
 from envgen.formats.reading import read_any
+from envgen.formats.toml_text import parsed_toml, with_tables_in_one_line
 from envgen.model.packages import Lock
 from envgen.model.platforms import PLATFORMS
 
@@ -99,6 +100,29 @@ def test_several_extras_hold_at_once() -> None:
 )
 def test_the_oldest_python_of_a_range(versions: str, expected: str) -> None:
     assert oldest_python(versions) == expected
+
+
+# --- TOML -----------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("text", "data"),
+    [
+        ("a = {\n  b = 1,  # one\n}\nc = 2\n", {"a": {"b": 1}, "c": 2}),
+        ('a = [{ b = "}#,\\"",\n},\n  { c = [\n1,\n] }]\n', {"a": [{"b": '}#,"'}, {"c": [1]}]}),
+        ("a = { b = { c = '# {', },\n }\n[d]\ne = {}\n", {"a": {"b": {"c": "# {"}}, "d": {"e": {}}}),
+        ("a = { b = \"\"\"\n{\n\"\"\",\n c = '''x}''' }\n", {"a": {"b": "{\n", "c": "x}"}}),
+    ],
+)
+def test_tables_of_toml_1_1_may_have_several_lines(text: str, data: object) -> None:
+    assert parsed_toml(text, "pixi.toml", "") == data
+    assert len(with_tables_in_one_line(text).splitlines()) == len(text.splitlines())
+
+
+@pytest.mark.parametrize(("text", "place"), [("a = {\n b = 1,\n}\nc = \n", "p.toml:4:5"), ("a = 1\nb = [{ c }]\n", "p.toml:2:10")])
+def test_a_text_that_is_no_toml_either_way_is_refused_where_its_fault_is(text: str, place: str) -> None:
+    error = refused(lambda: parsed_toml(text, "p.toml", ""))
+    assert error and str(error.where) == place
 
 
 # --- uv.lock --------------------------------------------------------------------------------------------------------------
