@@ -190,6 +190,7 @@ class _Merge:
             if item.channel not in channels.names:
                 channels.names.append(item.channel)
         self.left += channels.left
+        self.notes += channels.notes
         return tuple(channels.names) or (_OPEN_CHANNEL,)
 
     def _python(self, items: Sequence[Translated]) -> str:

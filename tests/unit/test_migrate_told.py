@@ -212,6 +212,9 @@ CASES: Mapping[str, Mapping[str, str]] = {
     "a pixi.toml of TOML 1.1": {
         "pixi.toml": '[workspace]\nname = "p"\nchannels = ["conda-forge"]\nplatforms = [\n  {  # a GPU\n    platform = "linux-64",\n    cuda = "12.6",\n  },\n]\n[dependencies]\npython = "3.12.*"\npytorch = { version = "2.6.*",\n  channel = "conda-forge",\n}\n'
     },
+    "the copy of conda-forge at pixi's site": {
+        "pixi.toml": PIXI.replace("conda-forge", "https://prefix.dev/conda-forge") + '[dependencies]\npython = "3.12.*"\npytorch-gpu = "*"\n'
+    },
     "an index of wheels that a vendor built again": {
         "requirements.txt": "--index-url https://w.example/3.6/cuda12.6-ubi9/simple/\ntorch==2.6.0\n"
     },
