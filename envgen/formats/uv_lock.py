@@ -155,15 +155,14 @@ class _Graph:
         """What is installed with one of the choices that exclude each other, or with none, on each platform where it can be.
 
         It cannot where the project itself or the choice needs a package that has neither a wheel for the platform nor a source; on
-        all, where it can on none. What other extras and groups need without a file for the platform is not installed there.
+        all, where it can on none. What other extras and groups need without a file for the platform is not installed there, nor
+        what it would bring.
         """
         others = [*self._others(excluding)]
         possible = [p for p in platforms if not any(self._has_no_file(node, p) for node in self._installed(p, chosen, ()))]
         for platform in possible or platforms:
-            needs = self._installed(platform, chosen, others)
-            here = [node for node in needs if not possible or not self._has_no_file(node, platform)]
-            names = {node.name for node in here}
-            yield from (self._package(node, platform, [name for name in needs[node] if name in names]) for node in here)
+            needs = self._installed(platform, chosen, others, with_files=bool(possible))
+            yield from (self._package(node, platform, names) for node, names in needs.items())
 
     def _has_no_file(self, node: _Node, platform: Platform) -> bool:
         return bool(node.files[0]) and self._file(node, platform)[0] is None
@@ -181,8 +180,13 @@ class _Graph:
         every = (_Choice(node.name, kind, name) for node in self.roots for kind, name in node.optional)
         return (each for each in every if each not in excluding)
 
-    def _installed(self, platform: Platform, chosen: _Choice | None, others: Iterable[_Choice]) -> dict[_Node, list[str]]:
-        """The packages on a platform, without the project itself, each with the names of those that it needs."""
+    def _installed(
+        self, platform: Platform, chosen: _Choice | None, others: Iterable[_Choice], *, with_files: bool = False
+    ) -> dict[_Node, list[str]]:
+        """The packages on a platform, without the project itself, each with the names of those that it needs.
+
+        With `with_files` without those that have no file for the platform.
+        """
         taken = [*others, *([chosen] if chosen else [])]
         words = frozenset([chosen.word] if chosen else [])
         queue: list[tuple[_Node, tuple[str, str] | None]] = [(node, None) for node in self.roots]
@@ -192,7 +196,7 @@ class _Graph:
             needs.setdefault(node, [])
             for need in node.needs if part is None else node.optional.get(part, ()):
                 other = self._other(need, platform, words)
-                if other:
+                if other and not (with_files and self._has_no_file(other, platform)):
                     needs[node].append(other.name)
                     new = [(other, None), *((other, ("extra", extra)) for extra in need.texts("extra"))]
                     queue += [each for each in new if each not in seen]

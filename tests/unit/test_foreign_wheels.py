@@ -167,8 +167,9 @@ def test_a_lock_that_fits_no_platform_is_read_for_all(tmp_path: Path) -> None:
 
 def test_what_an_extra_needs_without_a_file_for_a_platform_leaves_the_platform(tmp_path: Path) -> None:
     tool, speed = ("tool", "tool-1.0-py3-none-any.whl"), ("speed", "speed-1.0-cp312-cp312-macosx_11_0_arm64.whl")
-    (lock,) = read(tmp_path, "uv.lock", project('{ name = "tool" }', tool, speed, extras='fast = [{ name = "speed" }]'))
-    assert names(lock, "osx-arm64") == [("tool", "1.0"), ("speed", "1.0")]
+    text = project('{ name = "tool" }', tool, ("part", "part-1.0-py3-none-any.whl"), speed, extras='fast = [{ name = "speed" }]')
+    (lock,) = read(tmp_path, "uv.lock", f'{text}\ndependencies = [{{ name = "part" }}]\n')
+    assert names(lock, "osx-arm64") == [("tool", "1.0"), ("speed", "1.0"), ("part", "1.0")]
     assert names(lock, "win-64") == [("tool", "1.0")]
 
 
