@@ -295,10 +295,11 @@ def tells_nothing(catalogue: Catalogue, package: LockedPackage, *, complete: boo
         return True
     if is_cpu_build(catalogue, package):
         return False
-    return package.manager == "conda" or not (complete or _has_plugin(catalogue, package))
+    return package.manager == "conda" or not (complete or has_plugin(catalogue, package))
 
 
-def _has_plugin(catalogue: Catalogue, package: LockedPackage) -> bool:
+def has_plugin(catalogue: Catalogue, package: LockedPackage) -> bool:
+    """Whether a wheel's framework has its CUDA in a plugin, without which every build is for the CPU."""
     framework = framework_of(catalogue, package)
     return any(row.role == "plugin" and row.framework == framework for row in catalogue.packages)
 

@@ -12,7 +12,7 @@ from functools import cached_property
 
 from packaging.version import Version
 
-from envgen.formats.builds import Surroundings, cuda_of, frameworks_of, requirement_name
+from envgen.formats.builds import Surroundings, cuda_of, frameworks_of, has_plugin, requirement_name
 from envgen.matrix.hardware import driver_os
 from envgen.model.catalogue import Catalogue, KnownPackage, parsed
 from envgen.model.facts import Matrix, Platform
@@ -117,8 +117,8 @@ class Case:
     def is_sibling(self, package: LockedPackage, framework: str) -> bool:
         """Whether a package may be a CPU build beside CUDA: no project requests it with CUDA, and people use it on purpose.
 
-        Where nobody says what the lock is meant to be, also one whose name asks for the CPU, and one that nobody
-        asked for: another package brings it beside a framework that has its CUDA build.
+        Where nobody says what the lock is meant to be, also one whose name asks for the CPU, and one that nobody asked for: another
+        package brings it beside a framework that has its CUDA build.
         """
         known = self.catalogue.of(package)
         if framework in self.claim.frameworks or (known is not None and known.also_on_cpu):
@@ -126,8 +126,12 @@ class Case:
         return not self.claim.stated and ("-cpu" in package.name or self._is_brought(package))
 
     def _is_brought(self, package: LockedPackage) -> bool:
-        """Whether a package that the matrices do not know brings it, and another framework has its CUDA build."""
-        if not self.lock.linked or not any(cuda is not None for _, _, cuda in self.frameworks):
+        """Whether a package that the matrices do not know brings it, and another framework has its CUDA build.
+
+        Only of a wheel whose CUDA is a plugin: of others the tool that brings them may want the CUDA build.
+        """
+        of_plugin = package.manager == "pip" and has_plugin(self.catalogue, package)
+        if not of_plugin or not self.lock.linked or not any(cuda is not None for _, _, cuda in self.frameworks):
             return False
         way = self.way(package)
         first = next((other for name in way[:1] for other in self.packages if other.name == name), None)

@@ -75,6 +75,7 @@ CU126 = Claim(
     source="target cu126",
     virtual={"__cuda": "12.6", "__glibc": "2.28", "__archspec": "1 x86_64"},
 )
+MIXED = Claim(kind="mixed", cuda=None, source="inferred", stated=False)
 CU118 = replace(CU126, cuda=Version("11.8"), source="target cu118", virtual={"__cuda": "11.8", "__glibc": "2.28"})
 CU130 = replace(CU126, cuda=Version("13.0"), source="target cu130", virtual={"__cuda": "13.0", "__glibc": "2.28"})
 TORCH = conda("pytorch", "2.7.0", "cuda126_mkl_py312_h30b5a27_300")
@@ -177,8 +178,21 @@ TABLE: Mapping[str, tuple[list[Given], list[Given]]] = {
             given_(CPU, TORCH_CPU, conda("cudatoolkit", "11.8.0")),
             given_(Claim(kind="mixed", cuda=None, source="inferred"), TORCH_CPU, CUDNN),
             given_(Claim(kind="mixed", cuda=None, source="inferred"), TORCH, conda("jaxlib", "0.5.1", "cpu_py312h608a18e_0")),
+            given_(
+                MIXED, conda("tool", "1", "h0_0", "pytorch"), TORCH_CPU, conda("cupy-core", "13.4.1"), conda("cuda-version", "12.9")
+            ),
+            given_(MIXED, TORCH, conda("tool", "1", "h0_0", "jaxlib"), conda("jaxlib", "0.5.1", "cpu_py312h608a18e_0")),
+            given_(MIXED, TORCH, pip("jax", "0.7.2", "jaxlib"), pip("jaxlib", "0.7.2")),
+            given_(MIXED, TORCH, pip("tool", "1", "jaxlib"), pip("jaxlib", "0.7.2"), linked=False),
+            given_(MIXED, CUDNN, pip("tool", "1", "jaxlib"), pip("jaxlib", "0.7.2")),
         ],
-        [given_(CPU, TORCH_CPU), given_(CPU, NUMPY), given_(CU126, TORCH, CUDNN)],
+        [
+            given_(CPU, TORCH_CPU),
+            given_(CPU, NUMPY),
+            given_(CU126, TORCH, CUDNN),
+            given_(MIXED, TORCH, pip("tool", "1", "jaxlib"), pip("jaxlib", "0.7.2")),
+            given_(MIXED, TORCH, pip("tensorflow-cpu", "2.18.0")),
+        ],
     ),
     "cuda-in-cpu": (
         [
