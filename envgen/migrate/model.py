@@ -77,7 +77,7 @@ class AskedIndex:
 
 
 def promised(cuda: str | None) -> str | None:
-    """The CUDA that a promise of a driver asks for: one that runs the first minor of a major runs all of it."""
+    """The CUDA that a `__cuda` asks for: a driver that runs the first minor of a major runs all of it."""
     return cuda.removesuffix(".0") if cuda else None
 
 

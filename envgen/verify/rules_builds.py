@@ -139,9 +139,15 @@ def cpu_sibling(case: Case) -> Violations:
     on_cuda = {framework for _, framework, cuda in case.frameworks if cuda is not None}
     for framework, package in _siblings(case).items():
         if framework not in on_cuda:
-            known = framework in case.matrix.frameworks
-            hint = f"; request {framework} under `frameworks:` to get a CUDA build" if known else ""
-            yield package, f"a CPU build of {framework} {gpu}{hint}"
+            yield package, f"a CPU build of {framework} {gpu}{_to_get_cuda(case, package, framework)}"
+
+
+def _to_get_cuda(case: Case, package: LockedPackage, framework: str) -> str:
+    """What to request for the CUDA build of a framework: where nobody says what the lock is meant to be, what pip takes."""
+    known = case.catalogue.of(package)
+    if known and known.ask_for and not case.claim.stated:
+        return f"; for the CUDA build request {known.ask_for}"
+    return f"; request {framework} under `frameworks:` to get a CUDA build" if framework in case.matrix.frameworks else ""
 
 
 def _siblings(case: Case) -> dict[str, LockedPackage]:
