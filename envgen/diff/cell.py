@@ -122,19 +122,29 @@ def _framework_moves(old: Case, new: Case, name: str, packages: tuple[LockedPack
     if (before.manager, before.name) != (after.manager, after.name):
         yield CellChange("framework", name, f"{before.manager}'s {before.name}", f"{after.manager}'s {after.name}")
     variants = variant_of(old, before), variant_of(new, after)
-    versions = before.version if before.version == after.version else f"{before.version} -> {after.version}"
+    versions = _versions(before, after)
     if _is_flip(*variants):
         yield CellChange("flip", name, _named(variants[0]), _named(variants[1]), versions)
         return
     if variants[0] != variants[1] and (variants != (old.told, new.told) or old.claim.cuda == new.claim.cuda):
         yield CellChange("cuda", name, _named(variants[0]), _named(variants[1]), versions)
     if before.version != after.version:
-        yield CellChange("framework", name, before.version, after.version, _direction(before.version, after.version))
+        yield CellChange("framework", name, _pinned(before), _pinned(after), _direction(before.version, after.version))
+
+
+def _versions(before: LockedPackage, after: LockedPackage) -> str:
+    """Both versions of a package, or the one that they share."""
+    return before.version if before.version == after.version else f"{_pinned(before)} -> {_pinned(after)}"
+
+
+def _pinned(package: LockedPackage) -> str:
+    """The version of a package, which an environment file need not tell."""
+    return package.version or "not pinned"
 
 
 def _told(case: Case, package: LockedPackage) -> str:
     variant = variant_of(case, package)
-    return f"{package.version} {variant}" if variant and variant not in package.version else package.version
+    return f"{package.version} {variant}".strip() if variant not in package.version else package.version
 
 
 def variant_of(case: Case, package: LockedPackage) -> str:
@@ -187,8 +197,7 @@ def _of_package(old: Case, new: Case, before: LockedPackage | None, after: Locke
         yield from _other_source(before, after)
     variants = variant_of(old, before), variant_of(new, after)
     if _is_flip(*variants) and not needs_cuda(old.catalogue, before):
-        versions = before.version if before.version == after.version else f"{before.version} -> {after.version}"
-        yield CellChange("flip", after.name, _named(variants[0]), _named(variants[1]), versions)
+        yield CellChange("flip", after.name, _named(variants[0]), _named(variants[1]), _versions(before, after))
     elif before.version != after.version:
         yield _other_version(new, before, after)
     elif _file(before) != _file(after):
@@ -197,12 +206,12 @@ def _of_package(old: Case, new: Case, before: LockedPackage | None, after: Locke
 
 def _other_version(case: Case, before: LockedPackage, after: LockedPackage) -> CellChange:
     if after.manager == "conda" and after.name == _PYTHON and _minor(before.version) != _minor(after.version):
-        return CellChange("python", _PYTHON, before.version, after.version, _direction(before.version, after.version))
+        return CellChange("python", _PYTHON, _pinned(before), _pinned(after), _direction(before.version, after.version))
     direction, known = _direction(before.version, after.version), case.catalogue.of(after)
     if known and known.role == "companion":
-        return CellChange("framework", after.name, before.version, after.version, direction)
+        return CellChange("framework", after.name, _pinned(before), _pinned(after), direction)
     kind: ChangeKind = "downgrade" if direction else "upgrade"
-    return CellChange(kind, after.name, before.version, after.version)
+    return CellChange(kind, after.name, _pinned(before), _pinned(after))
 
 
 def _minor(version: str) -> list[str]:
@@ -229,8 +238,7 @@ def _other_source(before: LockedPackage, after: LockedPackage) -> Iterator[CellC
         yield CellChange("hash", after.name, _digest(before), "", f"{after.version}: no hash any more")
     if sources[0] != sources[1] and all(sources):
         kind: ChangeKind = "address" if same_content else "source"
-        versions = after.version if before.version == after.version else f"{before.version} -> {after.version}"
-        yield CellChange(kind, after.name, *sources, versions)
+        yield CellChange(kind, after.name, *sources, _versions(before, after))
     elif before.url != after.url and same_content:
         yield CellChange("address", after.name, *sources, after.version)
 
@@ -272,6 +280,5 @@ def _moved_managers(
     for key in sorted(differing - before.keys()):
         was = gone.get(canonicalize_name(key[1]))
         if was and was[0] != key[0]:
-            versions = f"{before[was].version} -> {after[key].version}"
-            found[was] = found[key] = CellChange("source", key[1], was[0], key[0], versions)
+            found[was] = found[key] = CellChange("source", key[1], was[0], key[0], _versions(before[was], after[key]))
     return found

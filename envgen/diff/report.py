@@ -21,7 +21,7 @@ _MOST = 30  # upgrades that the page shows one by one; --all shows the rest
 SECTIONS: tuple[tuple[str, tuple[ChangeKind, ...]], ...] = (
     ("CPU or CUDA", ("flip",)),
     ("CUDA, driver, cuDNN", ("cuda", "driver", "cudnn")),
-    ("Same version, another content or source", ("hash", "source")),
+    ("Another source, or the same version with another content", ("hash", "source")),
     ("Python", ("python",)),
     ("Frameworks", ("framework",)),
     ("Now apart between CPU and CUDA", ("apart",)),
@@ -161,7 +161,7 @@ def _text(changes: Sequence[LockChange], mark: Mark, arrow: str) -> str:
 def _package(change: LockChange, mark: Mark) -> str:
     version = change.old or change.new
     detail = f" ({mark(change.detail)})" if change.detail.startswith("CUDA") else ""
-    return f"{mark(change.name)} {mark(version)}{detail}"
+    return f"{mark(change.name)} {mark(version)}".rstrip() + detail
 
 
 def _named(change: LockChange, mark: Mark, arrow: str) -> str:

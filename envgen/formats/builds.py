@@ -96,7 +96,7 @@ def cuda_of(catalogue: Catalogue, package: LockedPackage) -> str | None:
     known = catalogue.of(package)
     if package.manager == "conda":
         return _conda_cuda(known, package)
-    local = _marked(catalogue.wheels.cuda_versions, package.version)
+    local = mark_in(catalogue.wheels.cuda_versions, package.version)
     told = _labelled(catalogue.wheels.cuda_labels, package) if local is None else local
     return _wheel_cuda(catalogue, known, package) if told is None else told
 
@@ -119,7 +119,7 @@ def _wheel_cuda(catalogue: Catalogue, known: KnownPackage | None, package: Locke
         return None
     if known and known.tells != "none":
         return _told(package.version, known.tells)
-    named = _marked(catalogue.wheels.cuda_names, package.name)
+    named = mark_in(catalogue.wheels.cuda_names, package.name)
     if named is not None:
         return named
     if known and known.role == "framework" and not is_cpu_build(catalogue, package):
@@ -129,7 +129,7 @@ def _wheel_cuda(catalogue: Catalogue, known: KnownPackage | None, package: Locke
     return "" if known and known.only == "cuda" else None
 
 
-def _marked(globs: Iterable[str], text: str) -> str | None:
+def mark_in(globs: Iterable[str], text: str) -> str | None:
     """The CUDA in the first glob that fits a text, "" for one that names none; None where no glob fits."""
     found = next((match for glob in globs if (match := _pattern(glob).fullmatch(text))), None)
     return dotted(found[1]) if found and found.groups() else None if found is None else ""
@@ -138,12 +138,12 @@ def _marked(globs: Iterable[str], text: str) -> str | None:
 def _labelled(globs: Iterable[str], package: LockedPackage) -> str | None:
     """The CUDA in the label of a variant wheel; None where no glob fits."""
     label = variant_label(file_name(package.url))
-    return _marked(globs, label) if label else None
+    return mark_in(globs, label) if label else None
 
 
 def _indexed(globs: Iterable[str], package: LockedPackage) -> str | None:
     """The CUDA in the index or the URL of a wheel; None where no glob fits."""
-    told = (_marked(globs, text) for text in (package.index.rstrip("/"), package.url.partition("#")[0]) if text)
+    told = (mark_in(globs, text) for text in (package.index.rstrip("/"), package.url.partition("#")[0]) if text)
     return next((cuda for cuda in told if cuda is not None), None)
 
 
@@ -152,7 +152,7 @@ def _needed(catalogue: Catalogue, known: KnownPackage, package: LockedPackage) -
     needs = [need for need in package.depends if is_cuda_wheel(catalogue, requirement_name(need))]
     if needs:
         wanted = [requirement_name(need) for need in needs if applies(need, package.platform)]
-        told = (cuda for name in wanted if (cuda := _marked(catalogue.wheels.cuda_names, canonicalize_name(name))))
+        told = (cuda for name in wanted if (cuda := mark_in(catalogue.wheels.cuda_names, canonicalize_name(name))))
         return next(told, "") if wanted else None
     made = known.made_with(package.version)
     return made.cuda if made and made.inside else None
@@ -264,16 +264,24 @@ def is_cpu_build(catalogue: Catalogue, package: LockedPackage) -> bool:
         globs = known.cpu_builds if known else ()
         return (known is not None and known.only == "cpu") or _any(globs, package.build) or bool(_CPU_BUILD.search(package.build))
     marks = catalogue.wheels
-    if version_names_cuda(catalogue, package):
+    if version_names_cuda(catalogue, package) or is_for_other_gpus(catalogue, package):
         return False
     from_index = known is not None and known.role == "framework" and _indexed(marks.cpu_indexes, package) is not None
-    marked = _marked(marks.cpu_versions, package.version), _labelled(marks.cpu_labels, package)
+    marked = mark_in(marks.cpu_versions, package.version), _labelled(marks.cpu_labels, package)
     return (known is not None and known.only == "cpu") or from_index or any(found is not None for found in marked)
+
+
+def is_for_other_gpus(catalogue: Catalogue, package: LockedPackage) -> bool:
+    """Whether a framework's wheel is for other GPUs than NVIDIA's (2.7.1+rocm6.3): neither a CPU nor a CUDA build."""
+    known, marks = catalogue.of(package), catalogue.wheels
+    if package.manager == "conda" or known is None or known.role != "framework":
+        return False
+    return mark_in(marks.other_versions, package.version) is not None or _indexed(marks.other_indexes, package) is not None
 
 
 def version_names_cuda(catalogue: Catalogue, package: LockedPackage) -> bool:
     """Whether the version of a wheel names the CUDA that it is for."""
-    return _marked(catalogue.wheels.cuda_versions, package.version) is not None
+    return mark_in(catalogue.wheels.cuda_versions, package.version) is not None
 
 
 def tells_nothing(catalogue: Catalogue, package: LockedPackage, *, complete: bool = True) -> bool:
@@ -282,14 +290,16 @@ def tells_nothing(catalogue: Catalogue, package: LockedPackage, *, complete: boo
     A wheel without a mark is a CPU build where everything is listed that it could load (`complete`), or where its framework's CUDA
     is a plugin, which would be listed. Of several variants the machine may take one for CUDA.
     """
-    if any(_marked(catalogue.wheels.cuda_labels, label) is not None for label in package.variants):
+    variants = (mark_in(catalogue.wheels.cuda_labels, label) for label in package.variants)
+    if any(cuda is not None for cuda in variants) or is_for_other_gpus(catalogue, package):
         return True
     if is_cpu_build(catalogue, package):
         return False
-    return package.manager == "conda" or not (complete or _has_plugin(catalogue, package))
+    return package.manager == "conda" or not (complete or has_plugin(catalogue, package))
 
 
-def _has_plugin(catalogue: Catalogue, package: LockedPackage) -> bool:
+def has_plugin(catalogue: Catalogue, package: LockedPackage) -> bool:
+    """Whether a wheel's framework has its CUDA in a plugin, without which every build is for the CPU."""
     framework = framework_of(catalogue, package)
     return any(row.role == "plugin" and row.framework == framework for row in catalogue.packages)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from yaml import MappingNode, ScalarNode, SequenceNode
@@ -40,7 +40,8 @@ def read_environment_file(text: str, shown: str) -> Lock:
     top = {key.value: value for key, value in root.value} if isinstance(root, MappingNode) else {}
     platforms = [node.value for node in _listed(top, "platforms", shown) if isinstance(node, ScalarNode)] or [ANY_PLATFORM]
     whole = top if platforms == [ANY_PLATFORM] else None
-    found = [package for platform in platforms for package in _packages(whole or _top(text, shown, platform), shown, platform)]
+    listed = (package for platform in platforms for package in _packages(whole or _top(text, shown, platform), shown, platform))
+    found = _joined(listed)
     conda = [package for package in found if package.manager == "conda"]
     name = top.get("name")
     channels = [node.value for node in _listed(top, "channels", shown) if isinstance(node, ScalarNode)]
@@ -54,6 +55,20 @@ def read_environment_file(text: str, shown: str) -> Lock:
         hashed=False,
         complete=bool(conda) and all(package.version and package.build and "*" not in package.build for package in conda),
     )
+
+
+def _joined(packages: Iterable[LockedPackage]) -> list[LockedPackage]:
+    """Each package once where what is asked of it agrees, as conda and pip join it: `imageio=2.19` and `imageio[ffmpeg]`."""
+    found: dict[tuple[object, ...], LockedPackage] = {}
+    for package in packages:
+        key = (package.manager, package.name, package.platform)
+        known = found.setdefault(key, package)
+        pins, have = (package.version, package.build), (known.version, known.build)
+        if any(pin and other and pin != other for pin, other in zip(pins, have, strict=True)):
+            found[(*key, package.at)] = package
+        elif sum(map(bool, pins)) > sum(map(bool, have)):
+            found[key] = package
+    return list(found.values())
 
 
 def _top(text: str, shown: str, platform: Platform) -> dict[str, Any]:

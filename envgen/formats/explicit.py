@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from packaging.utils import canonicalize_name
 
 from envgen.formats.conda_lock_entries import build_of
+from envgen.formats.wheel_files import file_name
 from envgen.model.address import Address
 from envgen.model.errors import BadInput
 from envgen.model.facts import Platform
@@ -52,12 +53,19 @@ def _of_url(line: str, platform: Platform, at: Address) -> LockedPackage:
     )
 
 
+def _version(file: str) -> str:
+    """The version in the name of a wheel or a source, "" where there is none: antlr4-python3-runtime-4.9.3.tar.gz."""
+    if file.endswith(".whl"):
+        return file.split("-")[1] if "-" in file else ""
+    found = re.fullmatch(r".+?-(v?[0-9][^-]*?)(?:\.tar\.\w+|\.tgz|\.zip)", file)
+    return found[1] if found else ""
+
+
 def _of_pip(found: re.Match[str], platform: Platform, at: Address) -> LockedPackage:
     name, url, sha256 = canonicalize_name(found[1]), found[2], found[3]
-    wheel = url.rsplit("/", 1)[-1].replace("%2B", "+").split("-")
     return LockedPackage(
         name=name,
-        version=wheel[1] if len(wheel) > 1 else "",
+        version=_version(file_name(url)),
         build="",
         manager="pip",
         platform=platform,

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection
-from functools import cache
+from functools import cache, lru_cache
 
 from packaging.markers import InvalidMarker, Marker, UndefinedComparison, UndefinedEnvironmentName
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
@@ -33,8 +33,14 @@ def of_platforms(marker: str) -> bool:
 
 def holds(marker: str, platform: Platform, python: str = PYTHON, extras: Collection[str] = ()) -> bool:
     """Whether a marker holds on a platform, for a Python X.Y and with these extras; True for one that cannot be read."""
-    plain = _EXTRA.sub(lambda found: _truth(found, extras), marker)
-    return not plain.strip() or _holds(plain, platform, python)
+    plain = _without_extras(marker, frozenset(extras))
+    return not plain or _holds(plain, platform, python)
+
+
+@lru_cache(20_000)  # a uv.lock with conflicts says the same of a thousand packages, in a thousand letters each
+def _without_extras(marker: str, extras: frozenset[str]) -> str:
+    """A marker in which each comparison with an extra is replaced by its truth."""
+    return _EXTRA.sub(lambda found: _truth(found, extras), marker).strip()
 
 
 def _truth(found: re.Match[str], extras: Collection[str]) -> str:

@@ -15,13 +15,16 @@ if sys.version_info >= (3, 11):
 else:
     import tomli as tomllib
 
+_TOKEN = re.compile(
+    r'''"""(?:[^"\\]|\\.|"{1,2}(?!"))*"""|"(?:[^"\\\n]|\\.)*"|'{3}.*?'{3}|'[^'\n]*'|#[^\n]*|[\[\]{},\n]''', re.DOTALL
+)  # what may hold a bracket or a line end, and those themselves
 _PLACE = re.compile(r" \(at line (\d+), column (\d+)\)$| \(at end of document\)$")
 
 
 def parsed_toml(text: str, shown: str, hint: str) -> dict[str, Any]:
     """What a text of TOML holds. Raises BadInput with the line, also for one that is nested without end or has endless numbers."""
     try:
-        return tomllib.loads(text)
+        return _loaded(text)
     except RecursionError:
         raise BadInput("not TOML that can be read: nested too deeply", where=Address(shown, 1, 1), hint=hint) from None
     except ValueError as error:  # tomllib's own error is one; so is a number of more than 4300 digits
@@ -29,6 +32,45 @@ def parsed_toml(text: str, shown: str, hint: str) -> dict[str, Any]:
         line, column = (int(found[1]), int(found[2])) if found and found[1] else (text.count("\n") + 1 if found else 1, 1)
         what = f"not TOML: {_PLACE.sub('', str(error))}"
         raise BadInput(what, where=Address(shown, line, column), hint=hint) from None
+
+
+def _loaded(text: str) -> dict[str, Any]:
+    """What a text holds; also one of TOML 1.1, which the standard library reads from Python 3.15 on."""
+    try:
+        return tomllib.loads(text)
+    except ValueError:
+        return tomllib.loads(with_tables_in_one_line(text))
+
+
+def with_tables_in_one_line(text: str) -> str:
+    """A text without what only TOML 1.1 allows in inline tables: line ends, comments, a last comma. It keeps its count of lines."""
+    parts: list[str] = []
+    opened: list[str] = []
+    at = depth = removed = 0
+    for found in _TOKEN.finditer(text):
+        parts.append(text[at : found.start()])
+        at, part = found.end(), found[0]
+        if opened[-1:] == ["{"] and part[0] in "\n#":
+            removed += part[0] == "\n"
+            part = " "
+        elif part[0] in "{[":
+            opened.append(part)
+            depth += part[0] == "{"
+        elif part[0] in "}]" and opened:
+            depth -= opened.pop() == "{"
+            if part[0] == "}":
+                _drop_last_comma(parts)
+            if depth == 0:
+                part, removed = part + "\n" * removed, 0
+        parts.append(part)
+    return "".join((*parts, text[at:]))
+
+
+def _drop_last_comma(parts: list[str]) -> None:
+    """Take away a comma that only blanks follow."""
+    place = next((n for n in range(len(parts) - 1, -1, -1) if parts[n].strip()), None)
+    if place is not None and parts[place] == ",":
+        parts[place] = ""
 
 
 def table_lines(text: str, name: str) -> list[int]:

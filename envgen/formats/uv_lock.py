@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -20,6 +20,8 @@ from envgen.model.packages import Lock, LockedPackage
 
 _HINT = "create it again: uv lock"
 _LOCAL = ("virtual", "editable", "directory", "path")
+_HARDWARE = re.compile(r"(?:^|[-_])(?:[cgtx]pu|cu(?:da)?|rocm|directml|metal|mps)[0-9.]*x?(?![a-z])")
+"""An extra or a group for one kind of hardware: `gpu`, `cu126`, `torch-cuda12`, `onnx-directml`."""
 
 
 def is_uv_lock(text: str) -> bool:
@@ -32,9 +34,10 @@ def is_uv_lock(text: str) -> bool:
 
 
 def read_uv_lock(text: str, shown: str) -> tuple[Lock, ...]:
-    """A lock for each choice among the extras and groups that exclude each other, on every platform that it is for.
+    """A lock for each choice among the extras and groups that exclude each other, on every platform that it can be installed on.
 
-    Those that do not exclude each other are all taken, for the oldest Python of the project. Raises BadInput with the line.
+    Those for one kind of hardware count as such, whether or not the project declares that they exclude each other. All others are
+    taken together, for the oldest Python of the project. Raises BadInput with the line.
     """
     top = Table(parsed_toml(text, shown, _HINT), Address(shown, 1, 1), _HINT)
     version = top.data.get("version")
@@ -46,15 +49,16 @@ def read_uv_lock(text: str, shown: str) -> tuple[Lock, ...]:
     graph = _Graph(nodes, _roots(top, nodes), oldest_python(top.text("requires-python")))
     markers = top.texts("supported-markers")
     platforms = [p for p in UNIVERSAL if not markers or any(holds(marker, p, graph.python) for marker in markers)]
-    excluding = [item for conflict in top.items("conflicts") for item in _items(conflict, top)]
+    declared = [item for conflict in top.items("conflicts") for item in _items(conflict, top)]
+    excluding = [*dict.fromkeys((*declared, *graph.of_hardware()))]
     return tuple(
         Lock(
             shown=shown,
             format="uv 1",
             environment=chosen.name if chosen else "",
-            packages=tuple(found for platform in platforms for found in graph.packages(platform, chosen, excluding)),
+            packages=tuple(graph.packages(platforms, chosen, excluding)),
         )
-        for chosen in (None, *dict.fromkeys(excluding))
+        for chosen in (None, *excluding)
     )
 
 
@@ -136,13 +140,54 @@ class _Graph:
     def __init__(self, nodes: Iterable[_Node], roots: tuple[_Node, ...], python: str) -> None:
         self.python = python
         self.roots = roots
+        self._files: dict[tuple[_Node, Platform], tuple[PackageFile | None, tuple[str, ...]]] = {}
         self.by_name: dict[str, list[_Node]] = {}
         for node in nodes:
             self.by_name.setdefault(node.name, []).append(node)
 
-    def packages(self, platform: Platform, chosen: _Choice | None, excluding: Collection[_Choice]) -> list[LockedPackage]:
-        """What is installed on a platform with one of the choices that exclude each other, or with none of them."""
-        taken = [*self._choices(chosen, excluding)]
+    def of_hardware(self) -> Iterator[_Choice]:
+        """The extras and groups of the project that are for one kind of hardware, by their names."""
+        return (each for each in self._others(()) if _HARDWARE.search(each.name))
+
+    def packages(
+        self, platforms: Sequence[Platform], chosen: _Choice | None, excluding: Collection[_Choice]
+    ) -> Iterator[LockedPackage]:
+        """What is installed with one of the choices that exclude each other, or with none, on each platform where it can be.
+
+        It cannot where the project itself or the choice needs a package that has neither a wheel for the platform nor a source; on
+        all, where it can on none. What other extras and groups need without a file for the platform is not installed there, nor
+        what it would bring.
+        """
+        others = [*self._others(excluding)]
+        possible = [p for p in platforms if not any(self._has_no_file(node, p) for node in self._installed(p, chosen, ()))]
+        for platform in possible or platforms:
+            needs = self._installed(platform, chosen, others, with_files=bool(possible))
+            yield from (self._package(node, platform, names) for node, names in needs.items())
+
+    def _has_no_file(self, node: _Node, platform: Platform) -> bool:
+        return bool(node.files[0]) and self._file(node, platform)[0] is None
+
+    def _file(self, node: _Node, platform: Platform) -> tuple[PackageFile | None, tuple[str, ...]]:
+        """The file of a package for a platform, and its variants."""
+        if (node, platform) not in self._files:
+            wheels, others = node.files
+            found = fitting(wheels, others, platform, self.python), variants_among(wheels, platform, self.python)
+            self._files[node, platform] = found
+        return self._files[node, platform]
+
+    def _others(self, excluding: Collection[_Choice]) -> Iterator[_Choice]:
+        """The extras and groups of the project that exclude no other."""
+        every = (_Choice(node.name, kind, name) for node in self.roots for kind, name in node.optional)
+        return (each for each in every if each not in excluding)
+
+    def _installed(
+        self, platform: Platform, chosen: _Choice | None, others: Iterable[_Choice], *, with_files: bool = False
+    ) -> dict[_Node, list[str]]:
+        """The packages on a platform, without the project itself, each with the names of those that it needs.
+
+        With `with_files` without those that have no file for the platform.
+        """
+        taken = [*others, *([chosen] if chosen else [])]
         words = frozenset([chosen.word] if chosen else [])
         queue: list[tuple[_Node, tuple[str, str] | None]] = [(node, None) for node in self.roots]
         queue += [(node, (each.kind, each.name)) for each in taken for node in self.roots if node.name == each.package]
@@ -151,18 +196,13 @@ class _Graph:
             needs.setdefault(node, [])
             for need in node.needs if part is None else node.optional.get(part, ()):
                 other = self._other(need, platform, words)
-                if other:
+                if other and not (with_files and self._has_no_file(other, platform)):
                     needs[node].append(other.name)
                     new = [(other, None), *((other, ("extra", extra)) for extra in need.texts("extra"))]
                     queue += [each for each in new if each not in seen]
                     seen.update(new)
         own = {node for node in self.roots if node.table.table("source").data.keys() & set(_LOCAL)}
-        return [self._package(node, platform, found) for node, found in needs.items() if node not in own]
-
-    def _choices(self, chosen: _Choice | None, excluding: Collection[_Choice]) -> Iterator[_Choice]:
-        for node in self.roots:
-            every = (_Choice(node.name, kind, name) for kind, name in node.optional)
-            yield from (each for each in every if each == chosen or each not in excluding)
+        return {node: found for node, found in needs.items() if node not in own}
 
     def _other(self, need: Table, platform: Platform, words: frozenset[str]) -> _Node | None:
         """The package that a dependency means on a platform; None where its marker does not hold, or no such package is there."""
@@ -177,8 +217,7 @@ class _Graph:
         return next(here, None) or next(iter(fitting_source), None)
 
     def _package(self, node: _Node, platform: Platform, needs: list[str]) -> LockedPackage:
-        wheels, others = node.files
-        found = fitting(wheels, others, platform, self.python)
+        found, variants = self._file(node, platform)
         source = node.table.table("source")
         return LockedPackage(
             name=canonicalize_name(node.name),
@@ -191,7 +230,7 @@ class _Graph:
             depends=tuple(dict.fromkeys(needs)),
             at=node.table.at,
             index=source.text("registry"),
-            variants=variants_among(wheels, platform, self.python),
+            variants=variants,
         )
 
 

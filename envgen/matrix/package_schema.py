@@ -148,6 +148,7 @@ class WheelRows(FileModel):
 
     cpu: WheelBuilds = Field(default=WheelBuilds(), description="CPU builds.")
     cuda: WheelBuilds = Field(default=WheelBuilds(), description="CUDA builds.")
+    other: WheelBuilds = Field(default=WheelBuilds(), description="Builds for other GPUs than NVIDIA's: neither CPU nor CUDA.")
     variant_properties: VariantProperties = Field(
         default=VariantProperties(),
         alias="variant-properties",

@@ -12,6 +12,8 @@ from envgen.model.errors import BadInput
 
 _OPEN = "conda-forge"
 _NONE, _DEFAULTS = "nodefaults", ("defaults", "main", "pkgs/main", "r", "pkgs/r", "anaconda/pkgs/main")
+_COPY = re.compile(r"https://(?:repo\.)?prefix\.dev/conda-forge/?")
+"""Where pixi's own site has all of conda-forge, which many workspaces name: https://prefix.dev/channels/conda-forge."""
 _WHY_NONE = "envgen never adds a channel that is not listed"
 _WHY_DEFAULTS = "Anaconda's own channel, whose terms may ask for a licence; conda-forge takes its place. If you want it, list it"
 
@@ -45,6 +47,10 @@ class Channels:
         if re.search(CREDENTIALS, line.text):
             self.left.append(NotCarried(line.text, line.at, WHY_CREDENTIAL))
             return None
+        if _COPY.fullmatch(line.text):
+            what = f"{_OPEN}, of which it is a copy: `envgen help channels` says how a machine keeps to a mirror"
+            self.notes.append(ReadAs(text=line.text, at=line.at, meaning=what))
+            return _OPEN
         try:
             return canonical_channel(line.text)
         except BadInput as error:

@@ -6,7 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
-from envgen.migrate.model import Asked, ChannelLine, Contents
+from envgen.migrate.model import Asked, ChannelLine, Contents, promised
 from envgen.model.address import Address
 from envgen.model.packages import Lock, LockedPackage
 from envgen.model.platforms import PLATFORMS
@@ -30,7 +30,7 @@ def _asked(lock: Lock, shown: str, label: str) -> Asked:
         label=f"{label} {named}",
         channels=tuple(ChannelLine(name, at) for name in dict.fromkeys((*map(_short, lock.channels), *_channels(lock.packages)))),
         platforms=platforms,
-        cuda=lock.promises.get("__cuda"),
+        cuda=promised(lock.promises.get("__cuda")),
         packages=lock.packages,
         linked=lock.linked,
     )

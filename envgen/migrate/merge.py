@@ -12,7 +12,7 @@ from envgen.migrate.channels import Channels
 from envgen.migrate.draft import DraftRow, ProjectDraft
 from envgen.migrate.model import Contents, NotCarried, ReadAs
 from envgen.migrate.translate import Translated
-from envgen.migrate.variants import CPU, ReadEnvironment, of_all, read_environment_of
+from envgen.migrate.variants import CPU, ReadEnvironment, for_mac, of_all, read_environment_of
 from envgen.migrate.versions import ANY, one_range
 from envgen.migrate.wheel_indexes import frameworks_of_wheels, wheel_indexes
 from envgen.model.errors import BadInput
@@ -190,6 +190,7 @@ class _Merge:
             if item.channel not in channels.names:
                 channels.names.append(item.channel)
         self.left += channels.left
+        self.notes += channels.notes
         return tuple(channels.names) or (_OPEN_CHANNEL,)
 
     def _python(self, items: Sequence[Translated]) -> str:
@@ -279,7 +280,8 @@ class _Merge:
         for one in environments:
             for item in one.items:
                 name = item.framework.framework if item.framework and item.name != item.framework.framework else ""
-                target = self._key(one.variant or CPU, one) if item.target is not None else ""
+                variant = CPU if for_mac(item) else one.variant or CPU
+                target = self._key(variant, one) if item.target is not None else ""
                 if name or target:
                     self.notes.append(ReadAs(text=item.wanted.text, at=item.wanted.at, meaning=name, target=target))
 

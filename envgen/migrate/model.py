@@ -76,6 +76,11 @@ class AskedIndex:
         return self.text.rstrip("/")
 
 
+def promised(cuda: str | None) -> str | None:
+    """The CUDA that a `__cuda` asks for: a driver that runs the first minor of a major runs all of it."""
+    return cuda.removesuffix(".0") if cuda else None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asked:
     """One environment that a file asks for: a file alone, one environment of several in it, or one cell of a matrix.

@@ -8,7 +8,7 @@ from fnmatch import fnmatchcase
 from typing import Any
 
 from envgen.formats.toml_text import parsed_toml
-from envgen.migrate.model import Asked, AskedIndex, AskedSpec, ChannelLine, Contents, IndexOption, NotCarried
+from envgen.migrate.model import Asked, AskedIndex, AskedSpec, ChannelLine, Contents, IndexOption, NotCarried, promised
 from envgen.migrate.pip_lines import PipLines
 from envgen.migrate.python_project import python_of, read_project, table_at, texts_at
 from envgen.migrate.toml_lines import TomlLines
@@ -109,7 +109,7 @@ class _Manifest:
             label=name,
             wanted=tuple(dict.fromkeys(wanted)),
             platforms=(_subdir(row),),
-            cuda=str(cuda.get("driver")) if isinstance(cuda, Mapping) else str(cuda) if cuda else None,
+            cuda=promised(str(cuda.get("driver")) if isinstance(cuda, Mapping) else str(cuda) if cuda else None),
         )
 
     def _environment(self, name: str, features: Sequence[str], with_default: bool, whole: Mapping[str, Any]) -> Asked:
@@ -131,7 +131,7 @@ class _Manifest:
             wanted=tuple(wanted),
             channels=self._channels(features),
             platforms=self._platforms(features),
-            cuda=cuda,
+            cuda=promised(cuda),
             indexes=tuple(dict.fromkeys(one for path, table in places for one in self._indexes((*self.prefix, *path), table))),
         )
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import reduce
 
-from envgen.formats.builds import minor_of
+from envgen.formats.builds import mark_in, minor_of
 from envgen.migrate.model import Asked, NotCarried, ReadAs
 from envgen.migrate.translate import Translated, translated
 from envgen.model.catalogue import WheelMarks
@@ -61,8 +61,16 @@ def _variant(matrix: Matrix, asked: Asked, items: Sequence[Translated]) -> tuple
     if not strong:
         return told[0] if told else (None, "")
     found = _together(matrix, strong)
-    closer = next((one for one, _ in told if one.minor and not found.minor and one.minor in found), found)
-    return closer, f"`{strong[0].wanted.text}`"
+    return _closer(matrix, found, [one for one, _ in told]), f"`{strong[0].wanted.text}`"
+
+
+def _closer(matrix: Matrix, found: TargetRange, told: Sequence[TargetRange]) -> TargetRange:
+    """What the packages allow, narrowed by the minor, else by the major that is told beside them."""
+    if found.minor or found.cuda is None:
+        return found
+    minors = (one for one in told if one.minor and one.minor in found)
+    majors = (intersection(found, one) for one in told if not one.minor and one.cuda and exists(found, one, matrix))
+    return next(minors, None) or next(majors, found)
 
 
 def _told(matrix: Matrix, asked: Asked, items: Sequence[Translated]) -> Iterator[tuple[TargetRange, str]]:
@@ -85,22 +93,31 @@ def _told(matrix: Matrix, asked: Asked, items: Sequence[Translated]) -> Iterator
 
 
 def _together(matrix: Matrix, strong: Sequence[Translated]) -> TargetRange:
-    """The one target that all words allow. A word for CPU beside one for a CUDA version is an error: one of the two is wrong."""
-    asked = [(item, item.target) for item in strong if item.target]
-    cpu = [item for item, wanted in asked if wanted.cuda is None]
+    """The one target that all words allow. A word for CPU beside one for a CUDA version is an error: one of the two is wrong.
+
+    What a lock has on macOS alone says nothing of the other platforms, nor does a CUDA that another package overrules.
+    """
+    overruled = {name for item in strong for row in matrix.catalogue.named("conda", item.name) for name in row.overrules}
+    asked = [(item, item.target) for item in strong if item.target and item.name not in overruled]
     cuda = [item for item, wanted in asked if wanted.cuda is not None]
+    cpu = [item for item, wanted in asked if wanted.cuda is None and not (cuda and for_mac(item))]
     if cpu and cuda:
         what = f"`{cpu[0].wanted.text}` ({cpu[0].wanted.at.place}) asks for CPU, and `{cuda[0].wanted.text}` for CUDA"
         raise BadInput(what, where=cuda[0].wanted.at, hint="an environment is for one of the two: remove the other from the file")
     if cpu:
         return CPU
     found = _narrowest(matrix, cuda)
-    other = next((item for item, wanted in asked if not exists(found, wanted, matrix)), None)
+    other = next((item for item in cuda if item.target and not exists(found, item.target, matrix)), None)
     if other and newest_first(found, matrix):
         first = next(item for item in cuda if item is not other)
         what = f"`{first.wanted.text}` ({first.wanted.at.place}) and `{other.wanted.text}` ask for two CUDA versions"
         raise BadInput(what, where=other.wanted.at, hint="an environment has one: remove the other from the file")
     return found
+
+
+def for_mac(item: Translated) -> bool:
+    """Whether a requirement is for macOS alone, which has no CUDA."""
+    return bool(item.wanted.only) and all(platform.startswith("osx") for platform in item.wanted.only)
 
 
 def _narrowest(matrix: Matrix, items: Sequence[Translated]) -> TargetRange:
@@ -115,12 +132,10 @@ def _narrowest(matrix: Matrix, items: Sequence[Translated]) -> TargetRange:
 
 def index_variant(marks: WheelMarks, url: str) -> TargetRange | None:
     """The variant that an index of wheels is for, None for one with any."""
-    for glob in marks.cuda_indexes:
-        match = re.fullmatch(re.escape(glob).replace(r"\*", ".*").replace(r"\{cu\}", r"(\d+)"), url)
-        if match:
-            return TargetRange(cuda_range(dotted(match[1])))
-    cpu = any(re.fullmatch(re.escape(glob).replace(r"\*", ".*"), url) for glob in marks.cpu_indexes)
-    return CPU if cpu else None
+    cuda = mark_in(marks.cuda_indexes, url)
+    if cuda is not None:
+        return TargetRange(cuda_range(cuda))
+    return CPU if mark_in(marks.cpu_indexes, url) is not None else None
 
 
 def _platforms_of(label: str) -> Iterator[Platform]:

@@ -136,6 +136,8 @@ class WheelMarks:
     cuda_names: tuple[str, ...] = ()  # the first is how CUDA's own wheels are named: *-cu{cu}
     cpu_indexes: tuple[str, ...] = ()  # of frameworks alone: an index has other wheels, too
     cuda_indexes: tuple[str, ...] = ()
+    other_versions: tuple[str, ...] = ()  # for other GPUs than NVIDIA's
+    other_indexes: tuple[str, ...] = ()
     cpu_labels: tuple[str, ...] = ()  # of variant wheels
     cuda_labels: tuple[str, ...] = ()
     cuda_properties: tuple[str, ...] = ()  # those that a machine with CUDA {cuda} in its driver stands for

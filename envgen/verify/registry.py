@@ -12,7 +12,7 @@ from functools import cached_property
 
 from packaging.version import Version
 
-from envgen.formats.builds import Surroundings, cuda_of, frameworks_of, requirement_name
+from envgen.formats.builds import Surroundings, cuda_of, frameworks_of, has_plugin, requirement_name
 from envgen.matrix.hardware import driver_os
 from envgen.model.catalogue import Catalogue, KnownPackage, parsed
 from envgen.model.facts import Matrix, Platform
@@ -115,9 +115,27 @@ class Case:
         return tuple(reversed(names)) if len(names) > 1 else ()
 
     def is_sibling(self, package: LockedPackage, framework: str) -> bool:
-        """Whether a package is used beside CUDA on purpose where it is a CPU build: no project requests it with CUDA."""
+        """Whether a package may be a CPU build beside CUDA: no project requests it with CUDA, and people use it on purpose.
+
+        Where nobody says what the lock is meant to be, also one whose name asks for the CPU, and one that nobody asked for: another
+        package brings it beside a framework that has its CUDA build.
+        """
         known = self.catalogue.of(package)
-        return known is not None and known.also_on_cpu and framework not in self.claim.frameworks
+        if framework in self.claim.frameworks or (known is not None and known.also_on_cpu):
+            return framework not in self.claim.frameworks
+        return not self.claim.stated and ("-cpu" in package.name or self._is_brought(package))
+
+    def _is_brought(self, package: LockedPackage) -> bool:
+        """Whether a package that the matrices do not know brings it, and another framework has its CUDA build.
+
+        Only of a wheel whose CUDA is a plugin: of others the tool that brings them may want the CUDA build.
+        """
+        of_plugin = package.manager == "pip" and has_plugin(self.catalogue, package)
+        if not of_plugin or not self.lock.linked or not any(cuda is not None for _, _, cuda in self.frameworks):
+            return False
+        way = self.way(package)
+        first = next((other for name in way[:1] for other in self.packages if other.name == name), None)
+        return first is not None and first.name not in self.matrix.frameworks and self.catalogue.of(first) is None
 
     @property
     def driver_cuda(self) -> Version | None:

@@ -14,6 +14,7 @@ from envgen.formats.builds import (
     cuda_of,
     cudnn_of,
     is_cpu_build,
+    is_for_other_gpus,
     loads,
     matches,
     minor_of,
@@ -30,7 +31,7 @@ from envgen.verify.registry import Case, Violations, rule
 
 def said(packages: Iterable[LockedPackage], most: int = 3) -> str:
     """Packages as a sentence names them: numpy 2.2.6, pandas 2.3.0 and 4 more."""
-    names = [f"{package.name} {package.version}" for package in packages]
+    names = [f"{package.name} {package.version}".rstrip() for package in packages]  # an environment file need not pin
     more = f" and {len(names) - most} more" if len(names) > most else ""
     return ", ".join(names[:most]) + more
 
@@ -55,6 +56,9 @@ def cpu_build(case: Case) -> Violations:
         if not case.is_sibling(package, framework):
             meant = f"in {case.meant} for {case.told}"
             yield package, f"{_cpu(case, package, framework)} {meant}{_instead(case, package, framework)}"
+    for package, framework in case.unmarked if case.claim.stated else ():
+        if is_for_other_gpus(case.catalogue, package):
+            yield package, f"a build of {framework} for other GPUs than NVIDIA's in {case.meant} for {case.told}"
     judged = {id(package) for package, _, _ in case.frameworks}
     companions = {id(package) for package, known in case.known if known.role == "companion" and case.claim.stated}
     told = {id(package) for package, _ in case.cudas}
@@ -120,6 +124,8 @@ def unmarked_build(case: Case) -> Violations:
     """Frameworks in a target for CUDA whose build string has no mark of a variant, or which were not pinned to a build."""
     if case.claim.kind == "cuda" and case.claim.stated:
         for package, framework in case.unmarked:
+            if is_for_other_gpus(case.catalogue, package):
+                continue  # `cpu-build` says what it is
             yield package, f"nothing tells whether it is a CPU or a CUDA build of {framework}, in a target for {case.told}"
 
 
@@ -133,9 +139,15 @@ def cpu_sibling(case: Case) -> Violations:
     on_cuda = {framework for _, framework, cuda in case.frameworks if cuda is not None}
     for framework, package in _siblings(case).items():
         if framework not in on_cuda:
-            known = framework in case.matrix.frameworks
-            hint = f"; request {framework} under `frameworks:` to get a CUDA build" if known else ""
-            yield package, f"a CPU build of {framework} {gpu}{hint}"
+            yield package, f"a CPU build of {framework} {gpu}{_to_get_cuda(case, package, framework)}"
+
+
+def _to_get_cuda(case: Case, package: LockedPackage, framework: str) -> str:
+    """What to request for the CUDA build of a framework: where nobody says what the lock is meant to be, what pip takes."""
+    known = case.catalogue.of(package)
+    if known and known.ask_for and not case.claim.stated:
+        return f"; for the CUDA build request {known.ask_for}"
+    return f"; request {framework} under `frameworks:` to get a CUDA build" if framework in case.matrix.frameworks else ""
 
 
 def _siblings(case: Case) -> dict[str, LockedPackage]:

@@ -147,7 +147,7 @@ def plugin_mismatch(case: Case) -> Violations:
 # --- one source -----------------------------------------------------------------------------------------------------------
 
 
-@rule("framework-twice", "conda and pip both install the framework, and overwrite each other's files.")
+@rule("framework-twice", "Two packages install the same framework, and overwrite each other's files.")
 def framework_twice(case: Case) -> Violations:
     """The pip package is named. Also two wheels that install the same files."""
     conda = {framework: package for package, framework, _ in case.frameworks if package.manager == "conda"}

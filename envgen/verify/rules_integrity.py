@@ -30,6 +30,7 @@ from envgen.verify.entries import (
 from envgen.verify.registry import Case, Violations, rule
 
 _NAME = re.compile(r"(?:\S+::)?([A-Za-z0-9_.-]+)\s*(.*)", re.DOTALL)  # channel::name, with or without a blank before the range
+_MANY = 10  # findings of one kind that people read one by one
 _DEFAULTS = tuple(f"https://repo.anaconda.com/pkgs/{name}" for name in ("main", "r", "msys2", "free", "pro"))
 
 
@@ -49,26 +50,40 @@ def _odd(case: Case) -> list[LockedPackage]:
 def no_hash(case: Case) -> Violations:
     """Neither sha256 nor md5, or one that is cut short. A git commit is a hash; a folder beside the lock needs none.
 
-    A list in which no package has one is one finding.
+    A list in which no package has one is one finding, and so are many packages. A virtual package is never downloaded.
     """
-    judged = [package for package in _odd(case) if not is_commit(package)]
+    judged = [package for package in _odd(case) if not is_commit(package) and not package.name.startswith("__")]
     lacking = [package for package in judged if not package.sha256 and not package.md5]
-    if len(lacking) > 1 and len(lacking) == len(judged) and len(case.odd) == len(case.packages):
+    if len(lacking) > 1 and _are_all(case, lacking, judged):
         yield None, f"none of its {len(lacking)} packages has a hash"
-        return
+    else:
+        yield from _once(lacking, "has no hash")
     for package in judged:
-        if not package.sha256 and not package.md5:
-            yield package, "has no hash"
         for kind, text in wrong_hashes(package):
             yield package, f"its {kind} is not valid: {text}"
 
 
+def _are_all(case: Case, some: list[LockedPackage], judged: list[LockedPackage]) -> bool:
+    """Whether some packages are all of a case that are downloaded."""
+    return len(some) == len(judged) and len(case.odd) == len(case.packages)
+
+
+def _once(packages: list[LockedPackage], text: str) -> Violations:
+    """A finding for each of a few packages; of many, the first, and how many others there are."""
+    if len(packages) > _MANY:
+        yield packages[0], f"{text}, as {len(packages) - 1} other packages"
+    else:
+        yield from ((package, text) for package in packages)
+
+
 @rule("weak-hash", "An md5 reveals a broken download, but not a forged one.", severity="warning")
 def weak_hash(case: Case) -> Violations:
-    """md5 alone. Some old channel records have nothing better."""
-    for package in _odd(case):
-        if package.md5 and not package.sha256:
-            yield package, "has an md5 and no sha256"
+    """md5 alone. Some old channel records have nothing better. A list in which no package has a sha256 is one finding."""
+    weak = [package for package in _odd(case) if package.md5 and not package.sha256]
+    if len(weak) > _MANY and _are_all(case, weak, _odd(case)):
+        yield None, f"its {len(weak)} packages have an md5 and no sha256"
+    else:
+        yield from _once(weak, "has an md5 and no sha256")
 
 
 @rule("source-package", "To install it, pip runs code from it, with all rights of the user.", severity="warning")
@@ -221,7 +236,10 @@ def package_twice(case: Case) -> Violations:
         entries.setdefault((package.manager, package.name), []).append(package)
     for found in (found for found in entries.values() if len(found) > 1):
         more = ", ..." if len(found) > 10 else ""
-        yield found[0], f"is in the lock {len(found)} times ({', '.join(package.version for package in found[:10])}{more})"
+        yield (
+            found[0],
+            f"is in the lock {len(found)} times ({', '.join(package.version or 'not pinned' for package in found[:10])}{more})",
+        )
 
 
 @rule("missing-dependency", "A dependency is not in the lock, and installers do not add it.")

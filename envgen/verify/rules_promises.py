@@ -84,11 +84,18 @@ def cuda_promise(case: Case) -> Violations:
     found = found or [(package, Version(cuda)) for package, cuda in case.cudas if cuda and case.brings(package)]
     for package, version in found if promised else ():
         if case.driver_cuda and not _driver_runs(case, version, case.driver_cuda):
-            yield package, f"needs a driver for CUDA {version.major}; {case.claim.source} promises __cuda {promised}"
+            newer = version.major > case.driver_cuda.major
+            driver = f"a driver for CUDA {version.major}" if newer else f"a driver newer than that of CUDA {case.driver_cuda}"
+            yield package, f"needs {driver}; {case.claim.source} promises __cuda {promised}"
 
 
 def _driver_runs(case: Case, cuda: Version, promised: Version) -> bool:
-    """Whether drivers whose newest CUDA is the promised one run another; those that the facts do not know run all of its major."""
+    """Whether drivers whose newest CUDA is the promised one run another; those that the facts do not know run all of its major.
+
+    A promised major without a minor, as pixi's `cuda = "12"`, is that of drivers which run all of it.
+    """
+    if len(promised.release) < 2:
+        return cuda.major <= promised.major
     needed, have = _oldest(case.matrix, cuda), toolkit_of(case.matrix, promised)
     floor, driver = needed.floor.get(case.system) if needed else None, have.driver.get(case.system) if have else None
     if cuda.major <= promised.major and (cuda <= promised or floor is None or driver is None):

@@ -21,8 +21,9 @@ from envgen.diff.model import KINDS, CellPlace, Difference, LockChange, Resized,
 from envgen.diff.sources import is_lock
 from envgen.formats import similar_locks
 from envgen.formats.conda_lock import read_lock
+from envgen.formats.environment_file import read_environment_file
 from envgen.formats.similar_locks import read_similar
-from envgen.model.packages import LockedPackage
+from envgen.model.packages import Lock, LockedPackage
 
 CPU, CUDA = "environments/app/cpu/conda-lock.yml", "environments/app/cu126/conda-lock.yml"
 TORCH_CUDA, TORCH_CPU = "pytorch 2.7.1 cuda126_mkl_py312_h0_300", "pytorch 2.7.1 cpu_mkl_py312_h0_100"
@@ -135,6 +136,37 @@ def test_another_content_or_source_at_the_same_version_is_a_red_flag(new: str, e
     if expected[0] == "hash":
         assert "RED FLAG: 1 package" in report.diff_text(found).splitlines()[0]
         assert "[!CAUTION]" in markdown.diff_markdown(found)
+
+
+def of_file(*specs: str) -> Mapping[str, tuple[Lock, ...]]:
+    """An environment file with these specs, those with `==` for pip, read by its path."""
+    conda, pip = ([f"  - {spec}" for spec in specs if ("==" in spec) == wheel] for wheel in (False, True))
+    text = "\n".join(["dependencies:", *conda, *(["  - pip:", *(f"  {line}" for line in pip)] if pip else [])])
+    return {"environment.yml": (read_environment_file(f"{text}\n", "environment.yml"),)}
+
+
+def test_what_an_environment_file_does_not_pin_is_told_so() -> None:
+    old, new = (
+        of_file("pytorch", "numpy=2.2", "tqdm", "flask==3.1", "zlib=1.3"),
+        of_file("pytorch=2.5", "numpy", "flask=3.1", "zlib=1.3"),
+    )
+    names = frozenset({"environment.yml"})
+    sides = (Snapshot(name=name, names=names, locks=locks) for name, locks in (("main", old), ("branch", new)))
+    found = compare(*sides, real_matrix())
+    assert report.diff_text(found).splitlines()[1:] == [
+        "",
+        "Another source, or the same version with another content (1)",
+        "  pip -> conda: flask 3.1",
+        "",
+        "Frameworks (1)",
+        "  pytorch not pinned -> 2.5",
+        "",
+        "Removed (1)",
+        "  tqdm",
+        "",
+        "Upgrades (1)",
+        "  numpy 2.2 -> not pinned",
+    ]
 
 
 def test_the_same_content_from_a_mirror_is_no_red_flag() -> None:

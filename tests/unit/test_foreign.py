@@ -65,12 +65,16 @@ def test_an_explicit_file_of_conda_lock_has_pip_packages_in_comments() -> None:
     lines += [
         f"# pip einops @ {WHEEL}#sha256={SHA}",
         "# pip torch @ https://w.example/torch-2.7.1%2Bcpu-cp312-cp312-linux_x86_64.whl",
+        f"# pip long-name-py3 @ https://w.example/a/long-name-py3-4.9.3.tar.gz#sha256={SHA}",
+        "# pip branch @ https://w.example/archive/main.zip",
     ]
     lock = read_explicit("\n".join(lines) + "\n", "e.txt")
     assert [(p.manager, p.name, p.version, p.platform, p.sha256) for p in lock.packages] == [
         ("conda", "pip", "25.1", "osx-arm64", None),
         ("pip", "einops", "0.8.1", "osx-arm64", SHA),
         ("pip", "torch", "2.7.1+cpu", "osx-arm64", None),
+        ("pip", "long-name-py3", "4.9.3", "osx-arm64", SHA),
+        ("pip", "branch", "", "osx-arm64", None),
     ]
 
 

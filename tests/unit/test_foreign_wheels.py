@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ from unit.small import refused
 
 from envgen.formats.markers import holds, marker_of, oldest_python
 from envgen.formats.reading import read_any
+from envgen.formats.toml_text import parsed_toml, with_tables_in_one_line
 from envgen.model.packages import Lock
 from envgen.model.platforms import PLATFORMS
 
@@ -34,13 +36,13 @@ gpu = [{{ name = "torch", version = "2.8.0+cu128", marker = "sys_platform == 'li
 name = "numpy"
 version = "2.2.6"
 source = {{ registry = "https://index.example.org/simple" }}
-wheels = [{{ url = "https://f.example/numpy-2.2.6-cp311-cp311-manylinux_2_28_x86_64.whl", hash = "sha256:{SHA}" }}]
+wheels = [{{ url = "https://f.example/numpy-2.2.6-py3-none-any.whl", hash = "sha256:{SHA}" }}]
 
 [[package]]
 name = "numpy"
 version = "2.3.0"
 source = {{ registry = "https://index.example.org/simple" }}
-wheels = [{{ url = "https://f.example/numpy-2.3.0-cp312-cp312-manylinux_2_28_x86_64.whl", hash = "sha256:{SHA}" }}]
+wheels = [{{ url = "https://f.example/numpy-2.3.0-py3-none-any.whl", hash = "sha256:{SHA}" }}]
 
 [[package]]
 name = "torch"
@@ -100,6 +102,29 @@ def test_the_oldest_python_of_a_range(versions: str, expected: str) -> None:
     assert oldest_python(versions) == expected
 
 
+# --- TOML -----------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("text", "data"),
+    [
+        ("a = {\n  b = 1,  # one\n}\nc = 2\n", {"a": {"b": 1}, "c": 2}),
+        ('a = [{ b = "}#,\\"",\n},\n  { c = [\n1,\n] }]\n', {"a": [{"b": '}#,"'}, {"c": [1]}]}),
+        ("a = { b = { c = '# {', },\n }\n[d]\ne = {}\n", {"a": {"b": {"c": "# {"}}, "d": {"e": {}}}),
+        ("a = { b = \"\"\"\n{\n\"\"\",\n c = '''x}''' }\n", {"a": {"b": "{\n", "c": "x}"}}),
+    ],
+)
+def test_tables_of_toml_1_1_may_have_several_lines(text: str, data: object) -> None:
+    assert parsed_toml(text, "pixi.toml", "") == data
+    assert len(with_tables_in_one_line(text).splitlines()) == len(text.splitlines())
+
+
+@pytest.mark.parametrize(("text", "place"), [("a = {\n b = 1,\n}\nc = \n", "p.toml:4:5"), ("a = 1\nb = [{ c }]\n", "p.toml:2:10")])
+def test_a_text_that_is_no_toml_either_way_is_refused_where_its_fault_is(text: str, place: str) -> None:
+    error = refused(lambda: parsed_toml(text, "p.toml", ""))
+    assert error and str(error.where) == place
+
+
 # --- uv.lock --------------------------------------------------------------------------------------------------------------
 
 
@@ -113,6 +138,52 @@ def test_extras_that_exclude_each_other_are_locks_of_their_own(tmp_path: Path) -
     torch = gpu.packages[1]
     last = max(number for number, line in enumerate(UV.splitlines(), 1) if line == "[[package]]")
     assert (torch.sha256, torch.index, str(torch.at)) == (SHA, "https://download.pytorch.org/whl/cu128", f"uv.lock:{last}:1")
+
+
+def project(needs: str, *packages: tuple[str, str], extras: str = "") -> str:
+    """A uv.lock of a project that needs some packages, each of which has one file; `extras` are lines of TOML."""
+    tables = [
+        f'version = 1\nrequires-python = ">=3.12"\n\n[[package]]\nname = "demo"\nsource = {{ virtual = "." }}\ndependencies = [{needs}]'
+    ]
+    tables += [f"[package.optional-dependencies]\n{extras}"] if extras else []
+    tables += [
+        f'[[package]]\nname = "{name}"\nversion = "1.0"\nwheels = [{{ url = "https://f.example/{wheel}" }}]'
+        for name, wheel in packages
+    ]
+    return "\n\n".join(tables)
+
+
+def test_a_lock_is_read_for_the_platforms_on_which_it_can_be_installed(tmp_path: Path) -> None:
+    plugin = ("plugin", "plugin-1.0-cp312-cp312-manylinux_2_28_x86_64.whl")
+    text = project('{ name = "tool" }, { name = "plugin" }', ("tool", "tool-1.0-py3-none-any.whl"), plugin)
+    (lock,) = read(tmp_path, "uv.lock", text)
+    assert lock.platforms == ("linux-64",)
+
+
+def test_a_lock_that_fits_no_platform_is_read_for_all(tmp_path: Path) -> None:
+    (lock,) = read(tmp_path, "uv.lock", project('{ name = "old" }', ("old", "old-1.0-cp312-cp312-win32.whl")))
+    assert set(lock.platforms) == {"linux-64", "linux-aarch64", "osx-arm64", "win-64"}
+
+
+def test_what_an_extra_needs_without_a_file_for_a_platform_leaves_the_platform(tmp_path: Path) -> None:
+    tool, speed = ("tool", "tool-1.0-py3-none-any.whl"), ("speed", "speed-1.0-cp312-cp312-macosx_11_0_arm64.whl")
+    text = project('{ name = "tool" }', tool, ("part", "part-1.0-py3-none-any.whl"), speed, extras='fast = [{ name = "speed" }]')
+    (lock,) = read(tmp_path, "uv.lock", f'{text}\ndependencies = [{{ name = "part" }}]\n')
+    assert names(lock, "osx-arm64") == [("tool", "1.0"), ("speed", "1.0"), ("part", "1.0")]
+    assert names(lock, "win-64") == [("tool", "1.0")]
+
+
+@pytest.mark.parametrize(
+    ("extra", "alone"),
+    [("gpu", True), ("cu126", True), ("torch-cuda12", True), ("cuda12x", True), ("runtime_directml", True), ("rocm6.2", True)]
+    + [("docs", False), ("cutlass", False), ("custom", False), ("cpus", False), ("tpub", False), ("metallic", False)],
+)
+def test_extras_for_one_kind_of_hardware_exclude_each_other(extra: str, alone: bool, tmp_path: Path) -> None:
+    tool, chip = ("tool", "tool-1.0-py3-none-any.whl"), ("chip", "chip-1.0-py3-none-any.whl")
+    found = read(tmp_path, "uv.lock", project('{ name = "tool" }', tool, chip, extras=f'"{extra}" = [{{ name = "chip" }}]'))
+    assert [lock.environment for lock in found] == (["", extra] if alone else [""])
+    assert names(found[0], "linux-64") == [("tool", "1.0"), *([] if alone else [("chip", "1.0")])]
+    assert names(found[-1], "linux-64") == [("tool", "1.0"), ("chip", "1.0")]
 
 
 # --- pylock.toml ----------------------------------------------------------------------------------------------------------
@@ -194,6 +265,28 @@ dependencies:
     ]
     assert lock.packages[-1].index == "https://download.pytorch.org/whl/cu126"
     assert (lock.complete, lock.linked, lock.hashed) == (False, False, False)
+
+
+def test_what_an_environment_file_asks_twice_of_a_package_is_joined(tmp_path: Path) -> None:
+    lines = [
+        "imageio[ffmpeg]",
+        "imageio=2.19",
+        "imageio",
+        "numpy=1.26",
+        "numpy=1.26=py312_0",
+        "zlib=1.2",
+        "zlib=1.3",
+        {"pip": ["a", "a==1", "a==1", "imageio"]},
+    ]
+    (lock,) = read(tmp_path, "environment.yml", f"name: demo\ndependencies: {json.dumps(lines)}\n")
+    assert [(p.manager, p.name, p.version, p.build) for p in lock.packages] == [
+        ("conda", "imageio", "2.19", ""),
+        ("conda", "numpy", "1.26", "py312_0"),
+        ("conda", "zlib", "1.2", ""),
+        ("conda", "zlib", "1.3", ""),  # which no solve can meet
+        ("pip", "a", "1", ""),
+        ("pip", "imageio", "", ""),
+    ]
 
 
 # --- what is not read, and what is broken ---------------------------------------------------------------------------------

@@ -14,6 +14,7 @@ import yaml
 from conftest import REPO
 from packaging.version import Version
 from unit import told
+from unit.lock_texts import entry, lock_text
 from unit.small import real_matrix
 from unit.test_foreign import PIXI as PIXI_LOCK
 from unit.test_foreign import TORCH as TORCH_URL
@@ -191,6 +192,32 @@ CASES: Mapping[str, Mapping[str, str]] = {
     "a text alone": {"list.yml": "hello\n"},
     "a file that is no lock": {"list.yml": "a: 1\n"},
     "a lock that is damaged": {"conda-lock.yml": "version: 1\npackage: 5\n"},
+    # what strangers write
+    "a lock with CUDA on Linux and the CPU on macOS": {
+        "conda-lock.yml": lock_text(
+            (
+                entry("pytorch 2.5.1 cuda126_mkl_py312_h0_300"),
+                entry("cuda-version 12.6 h0_3"),
+                entry("pytorch 2.5.1 cpu_generic_py312_h0_0", "osx-arm64"),
+            ),
+            "linux-64, osx-arm64",
+        )
+    },
+    "a lock whose helpers bring a newer cuda-version": {
+        "e.yml": "dependencies: [python=3.10, pytorch=2.3.1=py3.10_cuda11.8_cudnn8.7.0_0, pytorch-cuda=11.8, cuda-version=12.5]\n"
+    },
+    "the first minor of a major in a promise of pixi": {
+        "pixi.toml": PIXI + '[dependencies]\npython = "3.12.*"\npytorch-gpu = "*"\n[system-requirements]\ncuda = "12.0"\n'
+    },
+    "a pixi.toml of TOML 1.1": {
+        "pixi.toml": '[workspace]\nname = "p"\nchannels = ["conda-forge"]\nplatforms = [\n  {  # a GPU\n    platform = "linux-64",\n    cuda = "12.6",\n  },\n]\n[dependencies]\npython = "3.12.*"\npytorch = { version = "2.6.*",\n  channel = "conda-forge",\n}\n'
+    },
+    "the copy of conda-forge at pixi's site": {
+        "pixi.toml": PIXI.replace("conda-forge", "https://prefix.dev/conda-forge") + '[dependencies]\npython = "3.12.*"\npytorch-gpu = "*"\n'
+    },
+    "an index of wheels that a vendor built again": {
+        "requirements.txt": "--index-url https://w.example/3.6/cuda12.6-ubi9/simple/\ntorch==2.6.0\n"
+    },
 }  # fmt: skip
 
 

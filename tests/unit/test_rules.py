@@ -63,6 +63,11 @@ def on_windows(*packages: LockedPackage) -> tuple[LockedPackage, ...]:
     return tuple(replace(package, platform="win-64", url=package.url.replace("linux-64", "win-64")) for package in packages)
 
 
+def on_arm(*packages: LockedPackage) -> tuple[LockedPackage, ...]:
+    """The same packages on Linux of another processor."""
+    return tuple(replace(package, platform="linux-aarch64") for package in packages)
+
+
 CPU = Claim(kind="cpu", cuda=None, source="target cpu", virtual={"__glibc": "2.28", "__archspec": "1 x86_64"})
 CU126 = Claim(
     kind="cuda",
@@ -70,6 +75,7 @@ CU126 = Claim(
     source="target cu126",
     virtual={"__cuda": "12.6", "__glibc": "2.28", "__archspec": "1 x86_64"},
 )
+MIXED = Claim(kind="mixed", cuda=None, source="inferred", stated=False)
 CU118 = replace(CU126, cuda=Version("11.8"), source="target cu118", virtual={"__cuda": "11.8", "__glibc": "2.28"})
 CU130 = replace(CU126, cuda=Version("13.0"), source="target cu130", virtual={"__cuda": "13.0", "__glibc": "2.28"})
 TORCH = conda("pytorch", "2.7.0", "cuda126_mkl_py312_h30b5a27_300")
@@ -172,8 +178,21 @@ TABLE: Mapping[str, tuple[list[Given], list[Given]]] = {
             given_(CPU, TORCH_CPU, conda("cudatoolkit", "11.8.0")),
             given_(Claim(kind="mixed", cuda=None, source="inferred"), TORCH_CPU, CUDNN),
             given_(Claim(kind="mixed", cuda=None, source="inferred"), TORCH, conda("jaxlib", "0.5.1", "cpu_py312h608a18e_0")),
+            given_(
+                MIXED, conda("tool", "1", "h0_0", "pytorch"), TORCH_CPU, conda("cupy-core", "13.4.1"), conda("cuda-version", "12.9")
+            ),
+            given_(MIXED, TORCH, conda("tool", "1", "h0_0", "jaxlib"), conda("jaxlib", "0.5.1", "cpu_py312h608a18e_0")),
+            given_(MIXED, TORCH, pip("jax", "0.7.2", "jaxlib"), pip("jaxlib", "0.7.2")),
+            given_(MIXED, TORCH, pip("tool", "1", "jaxlib"), pip("jaxlib", "0.7.2"), linked=False),
+            given_(MIXED, CUDNN, pip("tool", "1", "jaxlib"), pip("jaxlib", "0.7.2")),
         ],
-        [given_(CPU, TORCH_CPU), given_(CPU, NUMPY), given_(CU126, TORCH, CUDNN)],
+        [
+            given_(CPU, TORCH_CPU),
+            given_(CPU, NUMPY),
+            given_(CU126, TORCH, CUDNN),
+            given_(MIXED, TORCH, pip("tool", "1", "jaxlib"), pip("jaxlib", "0.7.2")),
+            given_(MIXED, TORCH, pip("tensorflow-cpu", "2.18.0")),
+        ],
     ),
     "cuda-in-cpu": (
         [
@@ -268,6 +287,7 @@ TABLE: Mapping[str, tuple[list[Given], list[Given]]] = {
             given_(CU118, pip("tensorflow", "2.12.0"), conda("cudnn", "8.8.0.121")),
             given_(CU126, pip("tensorflow", "2.18.0"), pip("nvidia-cudnn-cu12", "9.10.2.21")),
             given_(CU126, conda("tensorflow", "2.18.0", "cuda126py312h5379a72_200"), conda("cudnn", "9.1.0.70")),
+            given_(CPU, *on_arm(pip("tensorflow", "2.15.0"), pip("nvidia-cudnn-cu12", "9.5.1.17"))),
         ],
     ),
     "plugin-mismatch": (
@@ -437,7 +457,11 @@ TABLE: Mapping[str, tuple[list[Given], list[Given]]] = {
             given_(CPU, conda("numpy", sha256="ab" * 20)),
             given_(CPU, pip("x", sha256="no")),
         ],
-        [given_(CPU, NUMPY), given_(CPU, conda("numpy", md5=None, sha256=None), hashed=False)],
+        [
+            given_(CPU, NUMPY),
+            given_(CPU, conda("numpy", md5=None, sha256=None), hashed=False),
+            given_(CPU, conda("__osx", md5=None, sha256=None)),
+        ],
     ),
     "weak-hash": ([given_(CPU, conda("numpy", sha256=None))], [given_(CPU, NUMPY), given_(CPU, conda("numpy", md5=None))]),
     "source-package": (
@@ -740,6 +764,23 @@ def test_no_lock_whatever_makes_a_rule_stumble(packages: list[LockedPackage], cl
 def findings(claim: Claim, *packages: LockedPackage, matrix: Matrix) -> list[Any]:
     lock = Lock(shown="demo.yml", format="conda-lock 1", environment="", packages=packages)
     return list(check(lock, dict.fromkeys(lock.platforms, claim), matrix))
+
+
+@pytest.mark.parametrize(("count", "told"), [(9, 9), (10, 10), (11, 1), (200, 1)])
+@pytest.mark.parametrize(("rule", "hashes"), [("no-hash", {"md5": None}), ("weak-hash", {})])
+def test_many_packages_without_a_hash_are_one_finding(
+    rule: str, hashes: dict[str, None], count: int, told: int, real: Matrix
+) -> None:
+    packages = (NUMPY, *(conda(f"tool{number}", sha256=None, **hashes) for number in range(count)))
+    found = findings(CPU, *packages, matrix=real)
+    assert [finding.rule for finding in found] == [rule] * told
+    assert found[0].package == "tool0 1.0 h1234567_0"
+    assert (f", as {count - 1} other packages" in found[0].text) == (told == 1)
+
+
+def test_a_list_of_md5_alone_is_one_finding(real: Matrix) -> None:
+    (found,) = findings(CPU, *(conda(f"tool{number}", sha256=None) for number in range(20)), matrix=real)
+    assert (found.rule, found.package, found.text) == ("weak-hash", "", "its 20 packages have an md5 and no sha256")
 
 
 def test_a_finding_says_what_brought_the_package(real: Matrix) -> None:
