@@ -31,11 +31,12 @@ def partly_broken(case: Case) -> Violations:
 def _outside(case: Case, *, partly: bool) -> Violations:
     """Each package outside a bound that applies, with each bound once, however many packages a framework has."""
     found: dict[tuple[LockedPackage, str], None] = {}
-    for known in _facts(case):
-        for bound in case.matrix.bounds:
-            if bound.partly == partly and holds(bound, known) is not None:
+    broken = [(bound, refused) for bound in case.matrix.bounds if bound.partly == partly and (refused := [*_refused(case, bound)])]
+    for known in _facts(case) if broken else ():
+        for bound, refused in broken:
+            if holds(bound, known) is not None:
                 text = f"{bound_text(bound)}; see {bound.because} ({bound.at})"
-                found.update(dict.fromkeys((package, text) for package in _refused(case, bound)))
+                found.update(dict.fromkeys((package, text) for package in refused))
     yield from found
 
 

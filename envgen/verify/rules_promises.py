@@ -12,7 +12,7 @@ from itertools import product
 from packaging.version import InvalidVersion, Version
 
 from envgen.channels.versions import admits
-from envgen.formats.builds import cudnn_of, is_wheel
+from envgen.formats.builds import is_wheel
 from envgen.formats.wheel_files import file_name, glibc_minor, platform_tags
 from envgen.matrix.constraints import Value, holds, violation_text
 from envgen.matrix.gpu_code import BUILD
@@ -206,9 +206,8 @@ def _without_own_code(case: Case, gpus: Sequence[Gpu]) -> Violations:
 @rule("cudnn-without-code", "This cuDNN has no code for a GPU of the project.")
 def cudnn_without_code(case: Case) -> Violations:
     """CuDNN 9.11 and later have nothing below 7.5 (matrices/cudnn.yaml)."""
-    for package, _ in case.known:
-        version = cudnn_of(case.catalogue, package)
-        floor = cudnn_floor(case.matrix, version) if version else None
+    for package, version in case.cudnns:
+        floor = cudnn_floor(case.matrix, version)
         for gpu in case.gpus if floor and case.claim.kind == "cuda" else ():
             if floor and gpu.capability < floor:
                 yield package, f"has code from compute capability {floor} on, not for {gpu.name} ({gpu.capability})"
