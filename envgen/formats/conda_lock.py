@@ -18,7 +18,7 @@ from envgen.model.errors import BadInput
 from envgen.model.facts import Platform
 from envgen.model.packages import Lock, LockedPackage
 from envgen.model.run import Download, Stamp
-from envgen.yamlfile.document import parse
+from envgen.yamlfile.document import data_of
 from envgen.yamlfile.nodes import address, compose
 
 _BODY = "\npackage:"
@@ -125,7 +125,7 @@ def _broken(what: str, where: object) -> BadInput:
 
 def _metadata(head: str, shown: str) -> Mapping[str, Any]:
     try:
-        data = parse(head, shown).data
+        data = data_of(head, shown)
     except BadInput as error:
         raise _broken(error.what, error.where) from None
     found = data.get("metadata") if isinstance(data, dict) else None

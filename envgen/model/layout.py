@@ -94,6 +94,9 @@ class Layout:
 
     def shown(self, path: Path) -> str:
         """`path` as a person reads it: below the root, with forward slashes."""
+        text, root = str(path), f"{self.root}{os.sep}"
+        if text.startswith(root):  # a third of the time of what follows, for most of the paths that there are
+            return text[len(root) :].replace(os.sep, "/")
         return path.relative_to(self.root).as_posix() if path.is_relative_to(self.root) else str(path)
 
     def projects(self) -> tuple[str, ...]:

@@ -137,7 +137,7 @@ def plugin_mismatch(case: Case) -> Violations:
     """A package that must be of the version of another: major.minor.micro are the same."""
     for package, known in case.known:
         partner = case.by_name.get((package.manager, known.same_version_as))
-        wanted, version = parsed(partner.version) if partner else None, parsed(package.version)
+        wanted, version = (parsed(partner.version), parsed(package.version)) if partner else (None, None)
         if partner and wanted and version and version.release[:3] != wanted.release[:3]:
             yield package, f"does not match {partner.name} {wanted}"
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from fnmatch import fnmatchcase
 from functools import lru_cache
 
@@ -188,7 +188,8 @@ def _bases(channel: str) -> tuple[str, ...]:
 )
 def withdrawn_build(case: Case) -> Violations:
     """Conda's packages whose channel is known, against matrices/withdrawn.yaml."""
-    for package in (package for package in case.packages if package.name in case.matrix.withdrawn):
+    names = case.matrix.withdrawn.keys()
+    for package in (package for package in case.packages if package.name in names):
         channel = _channel_of(package)
         found = withdrawal(case.matrix.withdrawn, channel, package.name, package.version, package.build, package.platform)
         if found and package.manager == "conda":
@@ -277,12 +278,22 @@ def _named(need: str) -> tuple[str, str]:
 def unmet_dependency(case: Case) -> Violations:
     """Versions and builds of conda's packages, and their constraints where the source tells them."""
     for package in case.packages if case.lock.linked else ():
-        for what, needs in (("needs", package.depends), ("allows only", package.constrains)):
-            judged = needs and (what != "needs" or package.manager == "conda")
-            for need, name, rest in _ranges(needs) if judged else ():
-                found = case.conda(name)
-                if found and not _fits(rest, found.version, found.build) and not (what == "needs" and is_source(package)):
-                    yield package, f"{what} {need}; {found.name} {found.version} {found.build} is locked"
+        if package.manager == "conda":
+            for need, found in _refused(case.conda_by_name, package.depends):
+                if not is_source(package):
+                    yield package, f"needs {need}; {found.name} {found.version} {found.build} is locked"
+        if package.constrains:
+            for need, found in _refused(case.conda_by_name, package.constrains):
+                yield package, f"allows only {need}; {found.name} {found.version} {found.build} is locked"
+
+
+def _refused(locked: Mapping[str, LockedPackage], needs: tuple[str, ...]) -> list[tuple[str, LockedPackage]]:
+    """The conda specs that the locked package of their name does not meet, and that package."""
+    return [
+        (need, found)
+        for need, name, rest in _ranges(needs)
+        if (found := locked.get(name)) and not _fits(rest, found.version, found.build)
+    ]
 
 
 @lru_cache(20_000)

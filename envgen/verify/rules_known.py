@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from functools import cache
 
 from packaging.utils import canonicalize_name
 
@@ -43,11 +44,17 @@ def _outside(case: Case, *, partly: bool) -> Violations:
 def _refused(case: Case, bound: Bound) -> Iterator[LockedPackage]:
     """The packages of conda and of pip whose versions a bound does not admit."""
     for condition in bound.need:
-        for name in (("conda", condition.axis), ("pip", str(canonicalize_name(condition.axis)))):
+        for name in _spelled(condition.axis):
             package = case.by_name.get(name)
             version = parsed(package.version) if package else None
             if package and version and condition.versions is not None and not within(condition.versions, version):
                 yield package
+
+
+@cache
+def _spelled(name: str) -> tuple[tuple[str, str], ...]:
+    """The keys of a package of conda and of pip."""
+    return ("conda", name), ("pip", str(canonicalize_name(name)))
 
 
 def _facts(case: Case) -> Iterator[Mapping[str, tuple[Value, ...]]]:
