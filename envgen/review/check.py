@@ -6,7 +6,7 @@ again.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import partial
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from envgen.model.run import Reporter
 
 _LOCKS = 30  # that are worth a process
+_OF_ALL, _OF_EACH = 10_000, 60_000  # what a project and a lock take, however little they hold, in bytes that take as long
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,9 +60,9 @@ def check(layout: Layout, names: Sequence[str], today: date, reporter: Reporter,
     def judged(name: str) -> tuple[tuple[Finding, ...], Mapping[Path, str]]:
         return _project(layout, matrix, machine_target, digests, name), digests.of_locks(name)
 
-    locks = sum(path.parent.parent.name in names for path in digests.locks) if names else len(digests.locks)
+    locks = [path for path in digests.locks if not names or path.parent.parent.name in names]
     found: dict[str, tuple[Finding, ...]] = {}
-    with shared_out(judged, wanted, worth(locks, _LOCKS)) as judgements:
+    with shared_out(judged, _sizes(wanted, locks), worth(len(locks), _LOCKS)) as judgements:
         reporter.begin("checking", len(wanted))
         facts = () if names else tuple(_facts(layout, today))
         for name, (findings, files) in judgements:
@@ -70,7 +71,16 @@ def check(layout: Layout, names: Sequence[str], today: date, reporter: Reporter,
             reporter.step(name)
     reporter.end()
     projects = tuple(chain.from_iterable(found[name] for name in wanted))
-    return Checked(projects if names else (*facts, *projects, *_repository(layout, digests)), locks)
+    return Checked(projects if names else (*facts, *projects, *_repository(layout, digests)), len(locks))
+
+
+def _sizes(names: Iterable[str], locks: Iterable[Path]) -> Mapping[str, int]:
+    """How much work each project is, in bytes of its locks."""
+    found = dict.fromkeys(names, _OF_ALL)
+    for path in locks:
+        if (name := path.parent.parent.name) in found:
+            found[name] += _OF_EACH + path.stat().st_size
+    return found
 
 
 class _Quiet:

@@ -10,8 +10,9 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from itertools import chain
 from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
@@ -34,23 +35,38 @@ def worth(steps: int, least: int) -> int:
 
 
 @contextmanager
-def shared_out(work: Callable[[str], Found], names: Sequence[str], count: int) -> Iterator[Iterator[tuple[str, Found]]]:
-    """Begin to work on names in so many processes, and bring what is found as it is found. They end with the block."""
-    children = _begun(work, names, count) if count else []
+def shared_out(work: Callable[[str], Found], sizes: Mapping[str, int], count: int) -> Iterator[Iterator[tuple[str, Found]]]:
+    """Begin to work on names in so many processes, and bring what is found as it is found. They end with the block.
+
+    `sizes` say how much work each name is. The first is done before the processes begin: what that imports, they find done.
+    """
+    first = {name: work(name) for name in list(sizes)[: min(count, 1)]}
+    children = _begun(work, shares(sizes, count)) if count else []
     try:
-        yield _found(work, names, [reader for _, reader in children])
+        yield _found(work, sizes, first, [reader for _, reader in children])
     finally:
         for process, _ in children:
             process.terminate()
             process.join()
 
 
-def _begun(work: Callable[[str], Found], names: Sequence[str], count: int) -> list[tuple[ForkProcess, Connection]]:
-    """The processes, of which each works on every so many-th name; fewer where the system gives no more."""
+def shares(sizes: Mapping[str, int], count: int) -> list[list[str]]:
+    """The names but the first in so many shares, about the same work each. Neighbours stay together: most are alike."""
+    found: list[list[str]] = [[] for _ in range(count)]
+    before, rest = 0, list(sizes.items())[1:]
+    whole = sum(size for _, size in rest)
+    for name, size in rest:
+        found[count * before // whole].append(name)
+        before += size
+    return found
+
+
+def _begun(work: Callable[[str], Found], parts: Iterable[Sequence[str]]) -> list[tuple[ForkProcess, Connection]]:
+    """A process for each part of the names; fewer where the system gives no more."""
     children: list[tuple[ForkProcess, Connection]] = []
     with _interrupts_as_in_any_program(), suppress(OSError):
-        for number in range(count):
-            children.append(_child(work, names[number::count], [reader for _, reader in children]))
+        for names in parts:
+            children.append(_child(work, names, [reader for _, reader in children]))
     return children
 
 
@@ -86,12 +102,14 @@ def _work(work: Callable[[str], Found], names: Sequence[str], writer: Connection
             writer.send((name, work(name)))
 
 
-def _found(work: Callable[[str], Found], names: Sequence[str], readers: list[Connection]) -> Iterator[tuple[str, Found]]:
-    brought: set[str] = set()
-    for name, found in _brought(readers):
-        brought.add(name)
+def _found(
+    work: Callable[[str], Found], names: Iterable[str], first: Mapping[str, Found], readers: list[Connection]
+) -> Iterator[tuple[str, Found]]:
+    known = set(first)
+    for name, found in chain(first.items(), _brought(readers)):
+        known.add(name)
         yield name, found
-    yield from ((name, work(name)) for name in names if name not in brought)
+    yield from ((name, work(name)) for name in names if name not in known)
 
 
 def _brought(readers: list[Connection]) -> Iterator[tuple[str, Any]]:
