@@ -48,9 +48,9 @@ sys.addaudithook(_hook)
 
 
 @pytest.fixture(scope="module")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
+def site() -> Workspace:
     """A repository with faults; nobody changes it."""
-    root = made_once(tmp_path_factory, "faults", with_faults) / "site"
+    root = made_once("faults-in-projects", with_faults) / "site"
     return Workspace(root, clean_environment(root.parent))
 
 
