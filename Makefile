@@ -122,6 +122,7 @@ clean:  ## Remove .venv and caches
 	rm -rf $(VENV) .venv-newest .mutants .mypy_cache .ruff_cache .pytest_cache .hypothesis dist
 
 $(VENV)/.ready: pyproject.toml envgen/__init__.py $(CONSTRAINTS)
+	@$(PYTHON) -c '' || { echo "$(PYTHON) does not run: make PYTHON=... setup, with the path of a Python from 3.10 on"; exit 2; }
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || { echo "envgen needs Python 3.10 or newer: make PYTHON=python3.12 setup"; exit 2; }
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) || { echo "no venv module: install python3-venv, or make PYTHON=... setup"; exit 2; }
 	$(INSTALL) --editable .

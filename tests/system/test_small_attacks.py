@@ -177,6 +177,21 @@ WORDS = [
 ]
 
 
+@pytest.mark.parametrize(
+    ("python", "said"), [("false", "false does not run: make PYTHON=... setup"), ("./old", "needs Python 3.10 or newer")]
+)
+def test_a_python_that_does_not_run_is_not_called_old(tmp_path: Path, python: str, said: str) -> None:
+    for name in ("pyproject.toml", "constraints.txt", "envgen/__init__.py"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    old = tmp_path / "old"
+    old.write_text('#!/bin/sh\n[ -z "$2" ]\n', encoding="utf-8")
+    old.chmod(0o755)
+    argv = ["make", "-f", str(REPO / "Makefile"), f"PYTHON={python}", "setup"]
+    done = subprocess.run(argv, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert (done.returncode, said in done.stdout) == (2, True), done.stdout
+
+
 @pytest.mark.parametrize("words", WORDS)
 @pytest.mark.parametrize("makefile", ["Makefile", "envgen.mk"])
 def test_what_project_and_target_say_is_data_for_make_and_the_shell(tmp_path: Path, makefile: str, words: str) -> None:
