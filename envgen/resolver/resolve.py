@@ -210,7 +210,8 @@ def _cells(candidates: Candidates, target: Target, platforms: tuple[Platform, ..
     for platform in platforms:
         cell = own.get(platform)
         if cell is None:
-            dropped.append(DroppedPlatform(platform, Reason(f"target {target.name} is not for {platform}", target.at)))
+            why = _for_no_cuda(candidates, target, platform)
+            dropped.append(DroppedPlatform(platform, Reason(f"target {target.name} is not for {platform}{why}", target.at)))
             continue
         reason, obstacles = _unserved(candidates, cell)
         met.extend(obstacles)
@@ -219,6 +220,13 @@ def _cells(candidates: Candidates, target: Target, platforms: tuple[Platform, ..
         else:
             cells.append(cell)
     return _Served(cells=tuple(cells), dropped=tuple(dropped), obstacles=tuple(met))
+
+
+def _for_no_cuda(candidates: Candidates, target: Target, platform: Platform) -> str:
+    """What to do for a platform that no CUDA target is for, in a project that has no other target for it; else ""."""
+    without = candidates.matrix.without_cuda.get((platform, ""))
+    has_cpu = any(candidates.matrix.targets[row.name].cuda is None for row in candidates.project.targets if row.name)
+    return f": {without.text}; add a target cpu for it" if without and target.cuda and not has_cpu else ""
 
 
 def _unserved(candidates: Candidates, cell: Cell) -> tuple[Reason | None, tuple[Obstacle, ...]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from unit.small import project_of, real_matrix
+from unit.small import project_of, real_matrix, refused
 
 from envgen.explain.explain import conflict
 from envgen.explain.report import conflict_text
@@ -23,11 +23,107 @@ def answer(text: str) -> str:
     return "\n".join(
         f"{one.target.name}: {', '.join(f'{choice.release.framework} {choice.release.version}' for choice in one.choices)}"
         + "".join(f"\nwarning: {warning.text}" for warning in one.warnings)
+        + "".join(f"\ndropped {row.platform}: {row.because.text}" for row in one.dropped)
         for one in found
     )
 
 
 LINUX = FORGE + "platforms: [linux-64]\n"
+
+WRITTEN = LINUX + 'frameworks: {pytorch: "*"}\ntargets: [cu126]\n'
+
+MEANT = {
+    "one target": (LINUX + "targets: gpu\n", "4:1: targets: expected target names", "write [gpu]"),
+    "one platform": (FORGE + "platforms: linux-64\n", "3:1: platforms: expected a list", "write [linux-64]"),
+    "one GPU": (WRITTEN + "gpus: RTX 4090\n", "6:1: gpus: expected a list", "write [RTX 4090]"),
+    "one capability": (WRITTEN + "gpus: 8.0\n", "6:1: gpus: expected a list", 'write ["8.0"]'),
+    "frameworks as a list": (
+        LINUX + "frameworks: [pytorch, torchvision=0.20]\n",
+        "4:1: frameworks: expected a mapping of frameworks to versions",
+        'write {pytorch: "*", torchvision: "0.20"}',
+    ),
+    "one framework": (
+        LINUX + "frameworks: pytorch\n",
+        "4:1: frameworks: expected a mapping of frameworks to versions",
+        'write {pytorch: "*"}',
+    ),
+    "a framework in no version": (
+        LINUX + "frameworks: {pytorch: }\n",
+        "4:14: frameworks.pytorch: expected a version range",
+        'write "*" for any version',
+    ),
+    "the latest version": (
+        LINUX + "frameworks: {pytorch: latest}\n",
+        "'latest' is not a version range",
+        'write "*": the newest that fits is taken',
+    ),
+    "the version of a wheel": (
+        LINUX + "frameworks: {pytorch: 2.5.1+cu121}\n",
+        "'2.5.1+cu121' is not a version range",
+        'write "2.5.1": the target says whether it is a build for CUDA',
+    ),
+    "a GPU as a key": (
+        WRITTEN + "gpu: true\n",
+        "6:1: gpu: unknown key",
+        "write `cuda: newest` for a CUDA target; `gpus:` lists models of GPUs",
+    ),
+    "the CUDA of PyTorch's channel as a key": (
+        WRITTEN + "pytorch-cuda: 12.10\n",
+        "6:1: pytorch-cuda: unknown key",
+        "a package is listed under `dependencies:`, as in [pytorch-cuda=12.10]",
+    ),
+    "a library as a key": (
+        WRITTEN + "cudnn: 8.9\n",
+        "6:1: cudnn: unknown key",
+        "a package is listed under `dependencies:`, as in [cudnn=8.9]",
+    ),
+    "the name of an environment": (
+        "name: x\n" + WRITTEN,
+        "1:1: name: unknown key",
+        "remove it: a project is called as its folder is",
+    ),
+    "variables of an environment": (
+        WRITTEN + "variables: {A: b}\n",
+        "6:1: variables: unknown key",
+        "it is a key of environment.yml: `envgen init --from FILE` reads such files",
+    ),
+    "a misspelled key": (WRITTEN + "target: cpu\n", "6:1: target: unknown key", "did you mean `targets`?"),
+    "packages": (WRITTEN + "packages: [numpy]\n", "6:1: packages: unknown key", "packages are listed under `dependencies:`"),
+    "pip as in environment.yml": (
+        WRITTEN + "dependencies:\n- numpy\n- pip:\n  - einops\n",
+        "8:3: dependencies[1]: not a conda spec",
+        "requirements of pip are listed under the key `pip:` of the project",
+    ),
+    "a version as a value": (
+        WRITTEN + "dependencies:\n- numpy: 1.26\n",
+        "7:3: dependencies[0]: not a conda spec",
+        'write it as one text, such as "numpy 1.26"',
+    ),
+    "a package that no matrix knows": (
+        LINUX + 'frameworks: {pytorch-lightning: "2"}\n',
+        "4:14: no framework `pytorch-lightning` in matrices/",
+        "put `pytorch-lightning` under dependencies: instead, and the solver chooses its build",
+    ),
+    "Windows": (
+        FORGE + "platforms: [windows]\ntargets: [cpu]\n",
+        "no target supports the platform `windows`",
+        "did you mean `win-64`?",
+    ),
+    "a Mac": (
+        FORGE + "platforms: [macos]\ntargets: [cpu]\n",
+        "no target supports the platform `macos`",
+        "did you mean `osx-arm64`?",
+    ),
+}
+
+
+@pytest.mark.parametrize("title", MEANT)
+def test_what_is_written_in_another_way_is_refused_with_what_to_write(title: str) -> None:
+    text, what, hint = MEANT[title]
+    error = refused(lambda: project_of(text, real_matrix()))
+    assert error is not None
+    assert (str(error).partition("\n\nhint: ")[0].endswith(what), error.hint) == (True, hint), str(error)
+
 
 SAID = {
     "FlashAttention 2 on a V100": (
@@ -37,6 +133,24 @@ SAID = {
     "FlashAttention 2 where only one of the GPUs is too old": (
         LINUX + 'frameworks: {pytorch: "*", flash-attn: "*"}\ntargets: [cu129]\ngpus: [T4, A100]\n',
         ["gpus T4 (compute capability 7.5)", "drop T4 from gpus:"],
+    ),
+    "CUDA on Linux, Windows and a Mac": (
+        FORGE + 'platforms: [linux-64, osx-arm64, win-64]\nframeworks: {pytorch: "2.10.0"}\ntargets: [cu130]\n',
+        [
+            "cu130: pytorch 2.10.0",
+            "dropped osx-arm64: target cu130 is not for osx-arm64: macOS has no CUDA; add a target cpu for it",
+        ],
+    ),
+    "JAX with CUDA on Windows": (
+        FORGE + 'platforms: [win-64]\nframeworks: {jax: "*"}\ntargets: [cu129]\n',
+        [
+            "jax from conda-forge has no build for win-64",
+            "1. add platform linux-64: WSL2 on Windows runs the environments of linux-64",
+        ],
+    ),
+    "TensorFlow with CUDA on a Jetson": (
+        FORGE + 'platforms: [linux-aarch64]\nframeworks: {tensorflow: "*"}\ncuda: newest\ngpus: [Jetson AGX Orin]\n',
+        ["tensorflow from conda-forge is built on linux-aarch64 without CUDA"],
     ),
     "torch.compile on a P100": (
         LINUX + 'frameworks: {pytorch: "2.5.1"}\ntargets: [cu126]\ngpus: [P100]\n',
