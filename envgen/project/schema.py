@@ -110,6 +110,12 @@ def _framework(value: object) -> object:
 def _frameworks(value: object) -> object:
     """The mapping; a list of names, or one name, is refused with the mapping that was meant."""
     names = [value] if isinstance(value, str) else value
+    misplaced = [key for key in ("version", "provider", "with") if isinstance(value, dict) and key in value]
+    if isinstance(value, dict) and misplaced:
+        name = next((key for key in value if key not in misplaced), "NAME")
+        keys = ", ".join(f"{key}: ..." for key in dict.fromkeys(("version", *misplaced)))
+        context = {"key": misplaced[0], "hint": f"write {{{name}: {{{keys}}}}}"}
+        raise PydanticCustomError("frameworks", "{key} is a key of one framework", context)
     if not isinstance(names, list) or not names or not all(isinstance(name, str) for name in names):
         return value
     rows = [re.split(r"\s*={1,2}\s*|\s+", name.strip(), maxsplit=1) for name in names]
@@ -201,6 +207,8 @@ class RequestedFrameworkRow(FileModel):
 def _cuda_of(value: object) -> object:
     if isinstance(value, str) or (isinstance(value, dict) and value and all(isinstance(text, str) for text in value.values())):
         return value
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        raise PydanticCustomError("expected_text", "expected a string")
     raise PydanticCustomError("target_cuda", "not a CUDA version", {"hint": OWN_CUDA_HINT})
 
 

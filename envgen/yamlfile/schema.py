@@ -167,7 +167,22 @@ def _range_hint(text: str) -> str:
     if text.lower() in ("latest", "newest", "any"):
         return 'write "*": the newest that fits is taken'
     built = re.fullmatch(rf"(?:==?)?({VERSION})\+[a-z0-9.]+", text)
-    return f'write "{built[1]}": the target says whether it is a build for CUDA' if built else RANGE_HINT
+    if built:
+        return f'write "{built[1]}": the target says whether it is a build for CUDA'
+    caret = re.fullmatch(r"\^ ?(([0-9]{1,9})(?:\.[0-9]{1,9}){0,7})", text)
+    if caret:
+        return f'write ">={caret[1]},<{int(caret[2]) + 1}"'
+    meant = re.sub(r"^(?:v|[a-z]+ ?(?=[0-9]))|(?<=[0-9]) +(?=[<>=!])", lambda found: "," if found[0].isspace() else "", text)
+    meant = re.sub(r"\.[xX]$", ".*", meant)
+    return f'write "{meant}"' if meant != text and _is_range(meant) else RANGE_HINT
+
+
+def _is_range(text: str) -> bool:
+    try:
+        version_range(text)
+    except ValueError:
+        return False
+    return True
 
 
 Text = Annotated[str, BeforeValidator(_text)]

@@ -104,6 +104,44 @@ MEANT = {
         "4:14: no framework `pytorch-lightning` in matrices/",
         "put `pytorch-lightning` under dependencies: instead, and the solver chooses its build",
     ),
+    "a provider beside the framework": (
+        LINUX + 'frameworks: {pytorch: "2.13", provider: conda-forge}\n',
+        "4:1: frameworks: provider is a key of one framework",
+        "write {pytorch: {version: ..., provider: ...}}",
+    ),
+    "a version with its letter": (LINUX + "frameworks: {pytorch: v2.7.1}\n", "'v2.7.1' is not a version range", 'write "2.7.1"'),
+    "a version as programs are named": (
+        LINUX.replace('"3.11"', "python3.12"),
+        "'python3.12' is not a version range",
+        'write "3.12"',
+    ),
+    "a caret": (LINUX + "frameworks: {pytorch: ^2.7}\n", "'^2.7' is not a version range", 'write ">=2.7,<3"'),
+    "any release of a major": (LINUX + "frameworks: {pytorch: 2.x}\n", "'2.x' is not a version range", 'write "2.*"'),
+    "bounds without a comma": (
+        LINUX + "frameworks: {pytorch: '>=2.7 <3'}\n",
+        "'>=2.7 <3' is not a version range",
+        'write ">=2.7,<3"',
+    ),
+    "a text without a version": (
+        LINUX + "frameworks: {pytorch: v}\n",
+        "'v' is not a version range",
+        'for example ">=2.5,<3" or "2.7.*"',
+    ),
+    "a number of GPUs": (
+        WRITTEN + "gpus: [A100 x 4]\n",
+        "`A100 x 4` is more than the name of a GPU",
+        "write A100: how many there are makes no difference",
+    ),
+    "a number before a GPU": (
+        WRITTEN + "gpus: [2x RTX 3090]\n",
+        "`2x RTX 3090` is more than the name of a GPU",
+        "write RTX 3090: how many there are makes no difference",
+    ),
+    "a CUDA as a number": (
+        LINUX + "targets: {box: {cuda: 12.10}}\n",
+        "targets.box.cuda: expected a string, got the number 12.1",
+        'put it in quotes: "12.10"',
+    ),
     "Windows": (
         FORGE + "platforms: [windows]\ntargets: [cpu]\n",
         "no target supports the platform `windows`",
