@@ -197,6 +197,16 @@ SAID = {
 }
 
 
+def test_an_option_of_pip_after_a_requirement_is_told_where_to_go() -> None:
+    text = "dependencies:\n- python=3.8\n- pip:\n  - mmcv-full==1.4.0 -f https://w.example/torch1.9.0/index.html\n"
+    error = refused(lambda: read_environment_file(text, "environment.yml"))
+    assert error is not None
+    assert (str(error.where), error.hint) == (
+        "environment.yml:4:5",
+        "put `-f https://w.example/torch1.9.0/index.html` on a line of its own, before this one",
+    )
+
+
 @pytest.mark.parametrize(
     ("spec", "found"),
     [
