@@ -133,6 +133,9 @@ def _program() -> str:
 # part come first, and the value is the last. The fields of a dataclass are its parts, so the model is its own schema.
 
 
+_PLAIN: Mapping[type, str] = {kind: kind.__name__ for kind in (str, int, bool, float, type(None))}
+
+
 def _modules() -> tuple[str, ...]:
     """The modules of the model that are imported now."""
     return _modules_at(len(sys.modules), next(reversed(sys.modules)))
@@ -156,19 +159,21 @@ def encoded(value: object) -> str:
     """A value of the model as JSON. Raises TypeError for a type that the model does not use."""
     places: dict[tuple[object, ...], int] = {}
     _place_of(value, places, {}, _classes_in(_modules()))
-    rows = [row[1] if row[0] in ("str", "int", "bool", "float", "NoneType") else row for row in places]
+    rows = [row[1] if row[0] in _PLAIN.values() else row for row in places]
     return json.dumps(rows, separators=(",", ":"))
 
 
 def _place_of(part: object, places: dict[tuple[object, ...], int], known: dict[int, int], classes: Mapping[str, type]) -> int:
     """The place of a part; `known` are those of objects that were met before, which live as long as the whole."""
-    if part is None or type(part) in (str, int, bool, float):
-        return places.setdefault((type(part).__name__, part), len(places))
-    if id(part) not in known:
+    plain = _PLAIN.get(type(part))
+    if plain:
+        return places.setdefault((plain, part), len(places))
+    place = known.get(id(part))
+    if place is None:
         kind, parts = _taken_apart(part, classes)
         row = (kind, *[_place_of(inner, places, known, classes) for inner in parts])
-        known[id(part)] = places.setdefault(row, len(places))
-    return known[id(part)]
+        place = known[id(part)] = places.setdefault(row, len(places))
+    return place
 
 
 def _taken_apart(value: object, classes: Mapping[str, type]) -> tuple[str, Iterable[object]]:
@@ -186,7 +191,7 @@ def _taken_apart(value: object, classes: Mapping[str, type]) -> tuple[str, Itera
     if isinstance(value, date):
         return kind, (value.isoformat(),)
     if classes.get(kind) is type(value):
-        return kind, (getattr(value, name) for name in _names(type(value)))
+        return kind, (getattr(value, name) for name in _names(classes[kind]))
     raise TypeError(f"a {kind} cannot be kept in the cache")
 
 
@@ -219,6 +224,7 @@ def _instance(kind: Any, names: tuple[str, ...], parts: list[Any]) -> Any:
     return kind(**dict(zip(names, parts, strict=True)))
 
 
+@cache
 def _names(kind: type) -> tuple[str, ...]:
     """The fields of a dataclass that it is made from."""
     return tuple(field.name for field in fields(kind) if field.init)

@@ -17,6 +17,7 @@ from pathlib import Path, PurePosixPath
 from typing import IO, Literal
 
 from envgen.model.errors import BadInput
+from envgen.model.regular import real
 
 _KINDS: dict[str, Literal["file", "link"]] = {"100644": "file", "100755": "file", "120000": "link"}  # not submodules
 _ELSEWHERE = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_COMMON_DIR", "GIT_PREFIX")  # a hook has those of its repository
@@ -88,7 +89,7 @@ class Revision:
             self._check_inside(place / file.path, place, file)
 
     def _check_inside(self, path: Path, place: Path, file: RevisionFile) -> None:
-        if not path.resolve().is_relative_to(place):
+        if not real(path).is_relative_to(place):
             where, hint = f"{self.name}:{file.path}", "put a file there, or a link to a file of the same folder"
             raise BadInput("this symbolic link leads out of the repository", where=where, hint=hint)
 
@@ -125,17 +126,17 @@ def as_folder(folder: Path, name: str, below: Sequence[str] = ()) -> Iterator[Pa
     Raises BadInput as `revision` does.
     """
     if _is_path(name) and Path(name).is_dir():
-        yield Path(name).resolve()
+        yield real(Path(name))
         return
     try:
         found = revision(folder, name)
     except BadInput:
         if not Path(name).is_dir():
             raise
-        yield Path(name).resolve()
+        yield real(Path(name))
         return
     with tempfile.TemporaryDirectory(prefix="envgen-") as place:
-        root = Path(place).resolve()
+        root = real(Path(place))
         found.write(found.files(below), root)
         yield root
 

@@ -8,6 +8,7 @@ import click
 
 from envgen.cli.console import echo, tell
 from envgen.cli.options import facts_of, json_option, layout_or_none, length_option, root_of, root_option
+from envgen.model.regular import real
 
 _PAGE = click.Path(path_type=Path, dir_okay=False)
 
@@ -55,7 +56,7 @@ def diff(
         echo(textconv_of(Path(base)), nl=False)
         return
     chosen = root_of(context, root)
-    sides = sources(chosen.resolve() if chosen else repository_of(Path.cwd()), base, head)
+    sides = sources(real(chosen) if chosen else repository_of(Path.cwd()), base, head)
     layout = layout_or_none(context, root)
     _, matrix = facts_of(layout if layout and layout.matrices.is_dir() else None)
     found = compare(*snapshots(*sides), matrix)

@@ -9,6 +9,7 @@ import click
 
 from envgen.cli.console import echo
 from envgen.cli.options import ANY_TARGET, chosen_folder, index_options, json_option, root_of, root_option
+from envgen.model.regular import real
 
 if TYPE_CHECKING:
     from envgen.cli.team import CodeHost
@@ -109,7 +110,7 @@ def init(
     from envgen.cli.team import for_ci, for_hooks
     from envgen.model.layout import Layout
 
-    layout = Layout((root_of(context, root) or Path.cwd()).resolve())
+    layout = Layout(real(root_of(context, root) or Path.cwd()))
     wanted = NewProject(
         frameworks=frameworks, targets=targets, platforms=platforms, python=python or "", driver=driver or "", gpus=gpus
     )
@@ -135,7 +136,7 @@ def _bring(
 
     folder, offline = index
     options = IndexOptions(folder=chosen_folder(context, folder, offline=offline), offline=offline)
-    layout = Layout((root_of(context, root) or Path.cwd()).resolve())
+    layout = Layout(real(root_of(context, root) or Path.cwd()))
     platforms = tuple(context.params["platforms"])
     request = BringRequest(files=files, project=project, platforms=platforms, index=options, overwrite=overwrite)
     context.exit(bring(layout, request, as_json=as_json))

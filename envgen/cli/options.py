@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from envgen.model.errors import BadInput
+from envgen.model.regular import real
 
 if TYPE_CHECKING:
     from envgen.model.facts import Matrix
@@ -103,7 +104,7 @@ def layout_of(context: click.Context, root: Path | None) -> Layout:
     from envgen.model.layout import Layout, find_root
 
     chosen = root_of(context, root)
-    return Layout(chosen.resolve() if chosen else find_root(Path.cwd()))
+    return Layout(real(chosen) if chosen else find_root(Path.cwd()))
 
 
 def layout_or_none(context: click.Context, root: Path | None) -> Layout | None:

@@ -23,6 +23,7 @@ from envgen.formats.similar_locks import read_similar
 from envgen.model.errors import BadInput
 from envgen.model.layout import LOCK, lock_project
 from envgen.model.packages import Lock, LockedPackage
+from envgen.model.regular import real
 from envgen.revisions import Revision, RevisionFile, merge_base, revision
 
 _LOCKS = re.compile(
@@ -89,7 +90,7 @@ class FolderSource:
         return (self.places[path].read_bytes() for path in paths)
 
     def _id(self, place: Path) -> str:
-        leads_out = self.inside and place.is_symlink() and not place.resolve().is_relative_to(self.inside.resolve())
+        leads_out = self.inside and place.is_symlink() and not real(place).is_relative_to(real(self.inside))
         if leads_out or not place.is_file():
             return ""
         data = place.read_bytes()
@@ -170,9 +171,9 @@ def _with_file(root: Path, base: str, head: str | None, file: Path) -> tuple[Sou
     """A file and the same path of a revision or a folder; a file alone is compared with the one of git's HEAD."""
     if head is None:
         base, head = "HEAD", base
-    if not file.resolve().is_relative_to(root.resolve()):
+    if not real(file).is_relative_to(real(root)):
         raise BadInput("this file is not in the repository", where=file, hint="give two files, or a file of this repository")
-    path = file.resolve().relative_to(root.resolve()).as_posix()
+    path = real(file).relative_to(real(root)).as_posix()
 
     def side(word: str) -> Source:
         if Path(word).is_file():

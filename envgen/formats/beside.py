@@ -14,7 +14,7 @@ from envgen.formats.virtual_packages import read_virtual_packages
 from envgen.model.facts import Platform
 from envgen.model.layout import SPEC, VIRTUAL
 from envgen.model.packages import Lock
-from envgen.yamlfile.document import parsed
+from envgen.yamlfile.document import data_of
 from envgen.yamlfile.text import source
 
 
@@ -30,7 +30,7 @@ def of_other_run(lock: Lock, folder: Path) -> tuple[Platform, ...]:
     shown = lock.shown.rpartition("/")[0]
     place = f"{shown}/{SPEC}" if shown else SPEC
     told, promised = source(spec, place), read_virtual_packages(virtual)
-    asked = {platform: parsed(for_platform(told, platform), place).data for platform in hashes}
+    asked = {platform: data_of(for_platform(told, platform), place) for platform in hashes}
     return tuple(platform for platform, data in asked.items() if not _is_of(lock, platform, hashes[platform], data, promised))
 
 

@@ -64,6 +64,11 @@ def _in_dialect(build: str) -> str | None:
     return dotted(max(found, key=len)) if found else None
 
 
+@lru_cache(20_000)
+def _says_cpu(build: str) -> bool:
+    return _CPU_BUILD.search(build) is not None
+
+
 @cache
 def _pattern(glob: str) -> re.Pattern[str]:
     """A glob of build strings with the holes of a spelling, as a regular expression."""
@@ -262,7 +267,7 @@ def is_cpu_build(catalogue: Catalogue, package: LockedPackage) -> bool:
     known = catalogue.of(package)
     if package.manager == "conda":
         globs = known.cpu_builds if known else ()
-        return (known is not None and known.only == "cpu") or _any(globs, package.build) or bool(_CPU_BUILD.search(package.build))
+        return (known is not None and known.only == "cpu") or _any(globs, package.build) or _says_cpu(package.build)
     marks = catalogue.wheels
     if version_names_cuda(catalogue, package) or is_for_other_gpus(catalogue, package):
         return False

@@ -18,15 +18,14 @@ from envgen.model.errors import BadInput
 from envgen.model.facts import Platform
 from envgen.model.packages import Lock, LockedPackage
 from envgen.model.run import Download, Stamp
-from envgen.yamlfile.document import parse
+from envgen.yamlfile.document import data_of
 from envgen.yamlfile.nodes import address, compose
 
 _BODY = "\npackage:"
 _URL = re.compile(r"\n  url: (\S+\.(?:conda|tar\.bz2))(?=\n)")  # begins with plain text, which is found five times as fast as `^`
 _OF_PLATFORM = re.compile(r"\n  platform: (\S+)\n(?:  (?!url:).*\n)*?  url: (\S+\.(?:conda|tar\.bz2))(?=\n)")
 _OF_PIP = re.compile(r"\n- name: (\S+)\n  version: .*\n  manager: pip\n")
-_CONFLICT = re.compile(r"^(<<<<<<< |=======$|>>>>>>> |\|\|\|\|\|\|\| )", re.MULTILINE)
-_MARKERS = ("<<<<<<<", "=======", ">>>>>>>", "|||||||")  # which are found in a moment; the pattern is tried at every line
+_CONFLICT = re.compile(r"\n(?:<<<<<<< |=======(?:\n|\Z)|>>>>>>> |\|\|\|\|\|\|\| )")  # of a text with an end of line before it
 _CHOSEN = re.compile(r"([^\s,]+) (\d[\w.]*)")
 _CELL = re.compile(r"(\S+) ([0-9a-f]{64})")
 _DOWNLOADS = re.compile(r"(\S+) (\d+) packages (>=)?(\d+) bytes")
@@ -113,7 +112,7 @@ def _line(text: str, offset: int, shown: str) -> Address:
 
 def _unmerged(text: str, shown: str) -> None:
     """Raise BadInput where a lock has git's conflict markers."""
-    conflict = _CONFLICT.search(text) if any(marker in text for marker in _MARKERS) else None
+    conflict = _CONFLICT.search(f"\n{text}")
     if conflict:
         hint = "take one side with `git checkout --ours FILE`, then run `envgen lock`; `envgen init --git` has git merge locks"
         raise BadInput("this lock has an unresolved merge conflict", where=_line(text, conflict.start(), shown), hint=hint)
@@ -125,7 +124,7 @@ def _broken(what: str, where: object) -> BadInput:
 
 def _metadata(head: str, shown: str) -> Mapping[str, Any]:
     try:
-        data = parse(head, shown).data
+        data = data_of(head, shown)
     except BadInput as error:
         raise _broken(error.what, error.where) from None
     found = data.get("metadata") if isinstance(data, dict) else None

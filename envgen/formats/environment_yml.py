@@ -7,7 +7,7 @@ from functools import lru_cache
 
 from envgen.formats.selectors import for_platform
 from envgen.model.facts import Platform
-from envgen.yamlfile.document import parsed
+from envgen.yamlfile.document import data_of
 
 _NAME = re.compile(r"(?:\S+::)?([A-Za-z0-9_.-]+)")  # channel::name
 
@@ -19,7 +19,7 @@ def read_specs(text: str, shown: str, platform: Platform) -> tuple[str, ...]:
 
 @lru_cache(16)  # most files say the same for every platform
 def _specs(text: str, shown: str) -> tuple[str, ...]:
-    data = parsed(text, shown).data
+    data = data_of(text, shown)
     listed = data.get("dependencies") if isinstance(data, dict) else None
     return tuple(str(spec).strip() for spec in listed or () if isinstance(spec, str)) if isinstance(listed, list) else ()
 

@@ -6,12 +6,13 @@ from pathlib import Path
 
 from envgen.model.errors import BadInput
 from envgen.model.facts import Platform
-from envgen.yamlfile.document import read
+from envgen.yamlfile.document import data_of
+from envgen.yamlfile.text import source
 
 
 def read_virtual_packages(path: Path) -> dict[Platform, dict[str, str]]:
     """What the file says: platform -> virtual package -> "version" or "version build". Raises BadInput."""
-    data = read(path, str(path)).data
+    data = data_of(source(path, str(path)), str(path))
     subdirs = data.get("subdirs") if isinstance(data, dict) else None
     if not isinstance(subdirs, dict):
         raise BadInput("`subdirs:` is missing", where=path, hint="`envgen help projects` has an example of such a file")

@@ -16,6 +16,7 @@ from envgen.model.errors import BadInput, CheckFailed
 from envgen.model.layout import Layout
 from envgen.model.pip import LocalPackage
 from envgen.model.project import Project
+from envgen.model.regular import real
 from envgen.model.run import Reporter
 
 
@@ -41,7 +42,7 @@ def install_local(layout: Layout, project: Project, prefix: Path, shown: str, re
 
 
 def _folder(layout: Layout, package: LocalPackage) -> Path:
-    folder = (layout.root / Path(package.path.removeprefix("file:")).expanduser()).resolve()
+    folder = real(layout.root / Path(package.path.removeprefix("file:")).expanduser())
     if folder.is_file() or any((folder / name).is_file() for name in ("pyproject.toml", "setup.py")):
         return folder
     hint = "a path is relative to the folder that has matrices/ and environments/"

@@ -26,7 +26,7 @@ from envgen.formats.installed import (
 )
 from envgen.model.errors import BadInput
 from envgen.model.layout import LOCK, Layout
-from envgen.model.regular import regular_text
+from envgen.model.regular import real, regular_text
 
 OWN = ".envs"  # the folder for environments on a machine without conda, below the root
 
@@ -119,7 +119,7 @@ def _roots(environ: Mapping[str, str]) -> Iterator[Path]:
         yield Path(environ["MAMBA_ROOT_PREFIX"])
     executables = [environ.get("CONDA_EXE"), *(shutil.which(name, path=environ.get("PATH", "")) for name in ("conda", "mamba"))]
     for executable in filter(None, executables):
-        root = Path(executable).resolve().parent.parent
+        root = real(Path(executable)).parent.parent
         if is_environment(root):
             yield root
 

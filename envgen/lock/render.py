@@ -25,7 +25,7 @@ from envgen.model.resolution import RenderedFile, Resolution
 from envgen.model.text import one_line
 from envgen.resolver.pip_specs import pip_requests
 from envgen.resolver.specs import Group, environment_name, groups, pip_group
-from envgen.yamlfile.document import parse
+from envgen.yamlfile.document import data_of
 
 
 def render(resolution: Resolution, templates: Path, shown: str, source: str) -> tuple[RenderedFile, RenderedFile]:
@@ -35,7 +35,7 @@ def render(resolution: Resolution, templates: Path, shown: str, source: str) -> 
 
 def digest(resolution: Resolution, files: tuple[RenderedFile, ...], templates: Path) -> str:
     """The sha256 of what a target's files are made of: their data, and the text of the template."""
-    data: dict[str, Any] = {file.name: parse(file.text, file.name).data for file in files}
+    data: dict[str, Any] = {file.name: data_of(file.text, file.name) for file in files}
     data["template"] = text_of_template(templates, resolution.project.template)
     data.update(_beside(resolution))
     by_platform = selected(files[0].text)
@@ -57,7 +57,7 @@ def _beside(resolution: Resolution) -> dict[str, Any]:
 def same_data(one: str, other: str) -> bool:
     """Whether two files, of which one is rendered now, have the same data, apart from comments that are not selectors."""
     try:
-        return one == other or (selected(one) == selected(other) and bool(parse(one, "one").data == parse(other, "other").data))
+        return one == other or (selected(one) == selected(other) and bool(data_of(one, "one") == data_of(other, "other")))
     except BadInput:
         return False
 
@@ -106,7 +106,7 @@ def _marked(group: Group) -> tuple[str, ...]:
 
 def _same_decisions(text: str, values: Mapping[str, Any], template: str) -> None:
     """Parse the rendered text: it must be a conda environment that states what was decided and nothing else."""
-    data, where = parse(text, f"{template} (rendered)").data, Address(template, 1, 1)
+    data, where = data_of(text, f"{template} (rendered)"), Address(template, 1, 1)
     specs = [*(spec for group in values["groups"] for spec in group["specs"]), *values["pip"]]
     own = [f"- {scalar(spec)}" for spec in specs if isinstance(spec, OnPlatform)]
     found = selected(text)

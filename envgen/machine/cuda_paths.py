@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Literal
 
 from envgen.model.machine import SystemCuda
+from envgen.model.regular import real
 
 HOMES = ("CUDA_HOME", "CUDA_PATH", "CUDA_ROOT")
 _LOCAL = "usr/local"
@@ -203,12 +204,12 @@ def _told_version(root: Path, folder: str) -> str:
 def _resolved(root: Path, folder: str) -> str:
     """A folder below `root` with links resolved: /usr/local/cuda is usually a link to /usr/local/cuda-12.4."""
     try:
-        real, top = below(root, folder).resolve(), root.resolve()
-    except (OSError, RuntimeError, ValueError):  # RuntimeError: a link that leads to itself, before Python 3.13
+        found, top = real(below(root, folder)), real(root)
+    except (OSError, ValueError):
         return folder
     if root == Path(root.anchor):
-        return str(real)
-    return f"/{real.relative_to(top).as_posix()}" if real.is_relative_to(top) else folder
+        return str(found)
+    return f"/{found.relative_to(top).as_posix()}" if found.is_relative_to(top) else folder
 
 
 def _most_precise(pattern: re.Pattern[str], files: tuple[str, ...]) -> str:

@@ -23,6 +23,7 @@ from envgen.merge.inputs import merged_project
 from envgen.merge.packages import merged_lock
 from envgen.model.errors import BadInput, EnvgenError
 from envgen.model.layout import LOCK, PROJECT, Layout, is_input, place_in_repository
+from envgen.model.regular import real
 from envgen.model.run import LockRequest, Reporter
 from envgen.revisions import Revision, bases, merged_commits, merged_text, revision
 
@@ -136,7 +137,7 @@ def _merge(revisions: tuple[Revision, Revision, Revision], reporter: Reporter) -
     sides = Sides(ours, base, theirs)
     merging = list(sides.merging())
     with tempfile.TemporaryDirectory(prefix="envgen-") as folder:
-        layout = Layout(Path(folder).resolve())
+        layout = Layout(real(Path(folder)))
         _write(layout, sides.taken())
         _merge_inputs(layout, sides, [path for path in merging if is_input(path)])
         _merge_locks(layout, sides, [path for path in merging if path.endswith(f"/{LOCK}")])
@@ -198,7 +199,7 @@ def _merge_records(layout: Layout, sides: Sides) -> None:
     found: dict[str, Mapping[str, object]] = {}
     for side in (sides.theirs, sides.ours):
         with tempfile.TemporaryDirectory(prefix="envgen-") as folder:
-            other = Layout(Path(folder).resolve())
+            other = Layout(real(Path(folder)))
             prefix = layout.shown(layout.index)
             _write(other, {path: text for path, text in side.items() if path.startswith(f"{prefix}/")})
             found.update(read_recorded(other.index, prefix))

@@ -16,6 +16,7 @@ from envgen.migrate.pixi_manifest import read_manifest
 from envgen.migrate.rapids import is_rapids, read_rapids
 from envgen.model.address import Address
 from envgen.model.errors import BadInput
+from envgen.model.regular import real
 from envgen.yamlfile.text import text_of
 
 _ABSENT = "give an environment.yml, a requirements.txt, a pixi.toml, a dependencies.yaml, a lock or a list of packages"
@@ -78,15 +79,15 @@ def _beside(path: Path, shown: str) -> ReadFile:
 
     None for one that cannot be read, and for one that is neither below the folder of the first nor below the current one.
     """
-    roots = (path.parent.resolve(), Path.cwd())
+    roots = (real(path.parent), Path.cwd())
 
     def read(name: str) -> tuple[str, str] | None:
         other = path.parent / name
         try:
-            if not any(other.resolve().is_relative_to(root) for root in roots):
+            if not any(real(other).is_relative_to(root) for root in roots):
                 return None
             return text_of(other, name, ""), (Path(shown).parent / name).as_posix()
-        except (BadInput, OSError, RuntimeError, ValueError):  # links in a circle, a null byte in a name
+        except (BadInput, OSError, ValueError):  # links in a circle, a null byte in a name
             return None
 
     return read

@@ -137,4 +137,4 @@ class Lock:
     @property
     def platforms(self) -> tuple[Platform, ...]:
         """Every platform that it has packages for, in their order."""
-        return tuple(dict.fromkeys(package.platform for package in self.packages))
+        return tuple({package.platform: None for package in self.packages})

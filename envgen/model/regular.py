@@ -1,7 +1,8 @@
-"""Reading files whose kind and size nobody vouches for. Pure apart from the reading."""
+"""Reading files, and following links, whose kind, size and end nobody vouches for. Pure apart from the reading."""
 
 from __future__ import annotations
 
+import os
 import stat
 from pathlib import Path
 
@@ -23,3 +24,8 @@ def regular_text(path: Path, newline: str | None = None, largest: int = LARGEST)
         if status.st_size > largest:
             raise OSError(f"{status.st_size / 1e6:.0f} MB is too large: at most {largest / 1e6:.0f} MB is read")
         return file.read()
+
+
+def real(path: Path) -> Path:
+    """Where a path leads when all links are followed. One of a circle of links leads to itself: `Path.resolve` raises there."""
+    return Path(os.path.realpath(path))

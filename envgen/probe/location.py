@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from envgen.formats.installed import is_environment
+from envgen.model.regular import real
 from envgen.probe.libraries import is_driver
 from envgen.probe.model import Origin
 
@@ -32,8 +33,8 @@ def origin(path: str, homes: Iterable[Path]) -> Origin:
 
 def within(path: str, prefix: Path) -> bool:
     """Whether a file lies in an environment, by its path or its real path; an environment nested in `envs/` is another one."""
-    homes = {prefix.absolute(), prefix.resolve()}
-    places = {Path(path), Path(path).resolve()}
+    homes = {prefix.absolute(), real(prefix)}
+    places = {Path(path), real(Path(path))}
     inside = [place.relative_to(home) for place in places for home in homes if place.is_relative_to(home)]
     return any(place.parts[:1] != ("envs",) for place in inside)
 

@@ -17,7 +17,7 @@ from envgen.model.requested import as_asked, with_gpus, with_overrides, with_own
 from envgen.model.resolution import AppliedBound, Choice, DroppedPlatform, Obstacle, Resolution
 from envgen.resolver.availability import Availability, Counts, every_release, no_index
 from envgen.resolver.candidates import Candidates, code_of
-from envgen.resolver.cells import Cell, applied_bounds, cell_of, known_of_choices, warnings, with_older
+from envgen.resolver.cells import Cell, applied_bounds, cell_of, known_of_choices, not_for, warnings, with_older
 from envgen.resolver.dependencies import dependencies_of, left_out_of
 from envgen.resolver.pins import pins
 from envgen.resolver.search import Assignment, best, every, serve
@@ -159,8 +159,25 @@ def _searched(
     problem: Problem, refused: Refused = frozenset(), older: Collection[str] = (), counts: Counts = every_release
 ) -> Searched:
     candidates = Candidates(problem.matrix, problem.project, problem.availability, counts)
+    few = counts is not every_release and not older
+    if few and (found := _at_once(candidates, problem, refused)):
+        return found
     served = {target.name: _served(candidates, target, platforms, older) for target, platforms in _targets(problem)}
     return _searched_among(candidates, served, refused)
+
+
+def _at_once(candidates: Candidates, problem: Problem, refused: Refused) -> Searched | None:
+    """A problem of few releases searched with all cells, each for just its CUDA: an answer serves each; None without one."""
+    served: dict[str, _Served] = {}
+    for target, platforms in _targets(problem):
+        own = [platform for platform in platforms if platform in target.platforms]
+        cells = tuple(cell_of(problem.matrix, problem.project, target.on(platform), platform) for platform in own)
+        if not cells or any(_never_served(candidates, cell) for cell in cells):
+            return None
+        dropped = tuple(not_for(problem.matrix, problem.project, target, platform) for platform in platforms if platform not in own)
+        served[target.name] = _Served(cells=cells, dropped=dropped, obstacles=())
+    found = _searched_with(candidates, served, refused)
+    return found if found.assignment else None
 
 
 def _searched_among(candidates: Candidates, served: Mapping[str, _Served], refused: Refused) -> Searched:
@@ -210,8 +227,7 @@ def _cells(candidates: Candidates, target: Target, platforms: tuple[Platform, ..
     for platform in platforms:
         cell = own.get(platform)
         if cell is None:
-            why = _for_no_cuda(candidates, target, platform)
-            dropped.append(DroppedPlatform(platform, Reason(f"target {target.name} is not for {platform}{why}", target.at)))
+            dropped.append(not_for(candidates.matrix, candidates.project, target, platform))
             continue
         reason, obstacles = _unserved(candidates, cell)
         met.extend(obstacles)
@@ -222,17 +238,15 @@ def _cells(candidates: Candidates, target: Target, platforms: tuple[Platform, ..
     return _Served(cells=tuple(cells), dropped=tuple(dropped), obstacles=tuple(met))
 
 
-def _for_no_cuda(candidates: Candidates, target: Target, platform: Platform) -> str:
-    """What to do for a platform that no CUDA target is for, in a project that has no other target for it; else ""."""
-    without = candidates.matrix.without_cuda.get((platform, ""))
-    has_cpu = any(candidates.matrix.targets[row.name].cuda is None for row in candidates.project.targets if row.name)
-    return f": {without.text}; add a target cpu for it" if without and target.cuda and not has_cpu else ""
+def _never_served(candidates: Candidates, cell: Cell) -> Reason | None:
+    """Why a cell cannot be served whatever is chosen; None where nothing says so."""
+    never_built = (candidates.never_built(requested, cell) for requested in candidates.frameworks(cell.target))
+    return cell.unsatisfiable or next(filter(None, never_built), None)
 
 
 def _unserved(candidates: Candidates, cell: Cell) -> tuple[Reason | None, tuple[Obstacle, ...]]:
     """Why no choice serves a cell, or None if one does; and the obstacles to choices."""
-    never_built = (candidates.never_built(requested, cell) for requested in candidates.frameworks(cell.target))
-    reason = cell.unsatisfiable or next(filter(None, never_built), None)
+    reason = _never_served(candidates, cell)
     if reason:
         return reason, (Obstacle(reason=reason, target=cell.target.name, platform=cell.platform, release=None),)
     nothing = Reason("no choice serves it", cell.target.at)

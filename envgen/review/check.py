@@ -6,10 +6,12 @@ again.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import partial
+from itertools import chain
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from envgen.cache import key_of, remembered
@@ -20,10 +22,14 @@ from envgen.model.findings import Finding
 from envgen.model.layout import Layout
 from envgen.review.digests import Digests
 from envgen.review.read_once import ReadOnce
+from envgen.review.workers import shared_out, worth
 
 if TYPE_CHECKING:
     from envgen.lock.plan import MachineTarget
     from envgen.model.run import Reporter
+
+_LOCKS = 30  # that are worth a process
+_OF_ALL, _OF_EACH = 10_000, 60_000  # what a project and a lock take, however little they hold, in bytes that take as long
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,16 +56,31 @@ def check(layout: Layout, names: Sequence[str], today: date, reporter: Reporter,
     layout = ReadOnce.of(layout)
     digests = Digests(layout)
     wanted = names or layout.projects()
-    reporter.begin("checking", len(wanted))
-    facts = () if names else tuple(_facts(layout, today))
-    projects: list[Finding] = []
-    for name in wanted:
-        projects += _project(layout, matrix, machine_target, digests, name)
-        reporter.step(name)
+
+    def judged(name: str) -> tuple[tuple[Finding, ...], Mapping[Path, str]]:
+        return _project(layout, matrix, machine_target, digests, name), digests.of_locks(name)
+
+    locks = [path for path in digests.locks if not names or path.parent.parent.name in names]
+    found: dict[str, tuple[Finding, ...]] = {}
+    with shared_out(judged, _sizes(wanted, locks), worth(len(locks), _LOCKS)) as judgements:
+        reporter.begin("checking", len(wanted))
+        facts = () if names else tuple(_facts(layout, today))
+        for name, (findings, files) in judgements:
+            found[name] = findings
+            digests.take(files)
+            reporter.step(name)
     reporter.end()
-    if names:
-        return Checked(tuple(projects), sum(path.parent.parent.name in names for path in digests.locks))
-    return Checked((*facts, *projects, *_repository(layout, digests)), len(digests.locks))
+    projects = tuple(chain.from_iterable(found[name] for name in wanted))
+    return Checked(projects if names else (*facts, *projects, *_repository(layout, digests)), len(locks))
+
+
+def _sizes(names: Iterable[str], locks: Iterable[Path]) -> Mapping[str, int]:
+    """How much work each project is, in bytes of its locks."""
+    found = dict.fromkeys(names, _OF_ALL)
+    for path in locks:
+        if (name := path.parent.parent.name) in found:
+            found[name] += _OF_EACH + path.stat().st_size
+    return found
 
 
 class _Quiet:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import cached_property
 from itertools import chain
 from pathlib import Path
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from envgen.cache import key_of
 from envgen.model.errors import BadInput
 from envgen.model.facts import Matrix
-from envgen.model.layout import FILES, Layout
+from envgen.model.layout import FILES, LOCK, Layout
 
 if TYPE_CHECKING:
     from envgen.lock.unchanged import RawInputs
@@ -77,6 +77,14 @@ class Digests:
             environment = ((variable, os.environ.get(variable, "")) for variable in named)
             self._projects[name] = key_of(self._all((project, *files, *records)), *chain.from_iterable(environment))
         return self._projects[name]
+
+    def of_locks(self, name: str) -> Mapping[Path, str]:
+        """The digest of each lock of a project."""
+        return {path: self._of(path) for path in (self._layout.environments / name).glob(f"*/{LOCK}")}
+
+    def take(self, files: Mapping[Path, str]) -> None:
+        """Know the digests of files that another process has read."""
+        self._found |= files
 
     def of_repository(self) -> str:
         """The digest of all locks and of the recorded index."""

@@ -28,7 +28,7 @@ from envgen.review.registry import CONTENT, LIMITS, READING, LimitCase, LockCase
 from envgen.review.stale import stale_of_project
 from envgen.verify.judgements import Judgements
 from envgen.verify.verify import verified_as
-from envgen.yamlfile.document import parsed
+from envgen.yamlfile.document import data_of
 
 _UPDATE = "envgen update {project} --target {target}"
 _TOLD_BETTER = {"other-run", "edited"}  # rules of verify about what `check` says with its reason
@@ -141,7 +141,7 @@ def _exceeded(layout: Layout, project: Project, target: str, lock: Lock) -> Iter
 
 def _pip_of(text: str, shown: str) -> tuple[str, ...]:
     """The pip section of an environment.yml."""
-    data = parsed(text, shown).data
+    data = data_of(text, shown)
     rows = data.get("dependencies") if isinstance(data, Mapping) else None
     found = (row.get("pip") for row in rows or () if isinstance(row, Mapping))
     return tuple(str(item) for items in found for item in items or ())

@@ -13,6 +13,7 @@ from envgen.files import leftovers
 from envgen.formats import conda_lock
 from envgen.model.address import Address
 from envgen.model.layout import LOCK, SPEC, VIRTUAL, Layout
+from envgen.model.regular import real
 from envgen.review.registry import LockedHash, RepositoryCase, line_with
 
 _HASHED = re.compile(
@@ -89,9 +90,9 @@ def left_over(layout: Layout) -> tuple[Path, ...]:
 
 def _links(layout: Layout) -> Iterator[Path]:
     """Symbolic links below environments/ that lead out of the repository; folders that are links are not entered."""
-    root = layout.root.resolve()
+    root = real(layout.root)
     for folder, folders, names in os.walk(layout.environments):
         folders.sort()  # the order in which they are entered, else the file system's
         for path in (Path(folder, name) for name in sorted((*folders, *names))):
-            if path.is_symlink() and not path.resolve().is_relative_to(root):
+            if path.is_symlink() and not real(path).is_relative_to(root):
                 yield path

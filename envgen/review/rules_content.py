@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
 from fnmatch import fnmatchcase
+from functools import lru_cache
 
 from packaging.utils import canonicalize_name
 
@@ -85,14 +85,14 @@ def _reached(case: LockCase, platform: Platform) -> set[tuple[str, str]]:
         key = todo.pop()
         if key not in found:
             found.add(key)
-            todo.extend(_needs(packages, key))
+            todo.extend(_needs(key[0], packages[key].depends) if key in packages else ())
     return found
 
 
-def _needs(packages: Mapping[tuple[str, str], LockedPackage], key: tuple[str, str]) -> Iterable[tuple[str, str]]:
-    package = packages.get(key)
-    names = package.depends if package else ()
-    return (("conda", spec_name(text)) if key[0] == "conda" else _of_pip(text) for text in names)
+@lru_cache(20_000)  # a package is in many locks
+def _needs(manager: str, specs: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
+    """What specs name, as (manager, name)."""
+    return tuple(("conda", spec_name(text)) if manager == "conda" else _of_pip(text) for text in specs)
 
 
 def _of_pip(text: str) -> tuple[str, str]:

@@ -12,7 +12,7 @@ from envgen.model.address import Address
 from envgen.model.errors import BadInput
 from envgen.model.layout import SPEC, VIRTUAL
 from envgen.review.registry import CHECK_FIX, RELOCK, STALE, Disagreements, TargetCase
-from envgen.yamlfile.document import parse
+from envgen.yamlfile.document import data_of
 
 rule = STALE.rule
 
@@ -69,7 +69,7 @@ def environment_unreadable(case: TargetCase) -> Disagreements:
     """An environment.yml or a virtual-packages.yml that is not YAML."""
     for file in case.rendered:
         try:
-            parse(case.texts.get(file.name, ""), f"{case.folder}/{file.name}")
+            data_of(case.texts.get(file.name, ""), f"{case.folder}/{file.name}")
         except BadInput as error:
             yield _place(error, f"{case.folder}/{file.name}"), f"{file.name}: {error.what}"
 
@@ -195,7 +195,7 @@ def _differs(case: TargetCase, name: str) -> bool:
 def _data(case: TargetCase, name: str) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
     """What a file says, and what the inputs make of it."""
     made = next(row.text for row in case.rendered if row.name == name)
-    old, new = (parse(text, name).data for text in (case.texts[name], made))
+    old, new = (data_of(text, name) for text in (case.texts[name], made))
     return (old if isinstance(old, Mapping) else {}), new
 
 

@@ -46,14 +46,17 @@ class Judgements:
 
     def of(self, case: Case) -> Judgement:
         """The judgement on a case."""
-        key = tuple([self._numbers.setdefault(package.content, len(self._numbers)) for package in case.packages])
+        asked: list[Platform] = []  # about other platforms of the lock: then a judgement does not follow from the case alone
+        case = _watched(case, asked)
+        key = tuple([self._numbers.setdefault(content, len(self._numbers)) for content in case.contents])
         facts, rows = _facts(case), self._known.setdefault(key, [])
         known = next((row for row in rows if row.facts == facts and row.claim == case.claim), None)
         if known:
             return _placed(known, case)
-        judgement, alone = _judged(case)
+        driver, compiling = driver_floors(case)
+        judgement = Judgement(findings=found_in(case), driver=driver, compiling=compiling)
         places = _places(case, judgement)
-        if alone and places is not None:
+        if not asked and places is not None:
             rows.append(_Known(claim=case.claim, facts=facts, judgement=judgement, places=places))
         return judgement
 
@@ -66,17 +69,14 @@ def _facts(case: Case) -> tuple[object, ...]:
     return (*kind, lock.channels, lock.declared, lock.of_other_run, lock.platforms, case.platform, lock.shown if damaged else "")
 
 
-def _judged(case: Case) -> tuple[Judgement, bool]:
-    """The judgement on a case, and whether it follows from the case alone: no rule asked about other platforms of the lock."""
-    asked: list[Platform] = []
+def _watched(case: Case, asked: list[Platform]) -> Case:
+    """A case that notes when a rule asks about other platforms of its lock."""
 
     def elsewhere() -> Mapping[str, Platform]:
         asked.append(case.platform)
         return case.elsewhere()
 
-    watched = replace(case, elsewhere=elsewhere)
-    driver, compiling = driver_floors(watched)
-    return Judgement(findings=found_in(watched), driver=driver, compiling=compiling), not asked
+    return replace(case, elsewhere=elsewhere)
 
 
 def _places(case: Case, judgement: Judgement) -> tuple[int | None, ...] | None:

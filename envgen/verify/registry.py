@@ -12,13 +12,13 @@ from functools import cached_property
 
 from packaging.version import Version
 
-from envgen.formats.builds import Surroundings, cuda_of, frameworks_of, has_plugin, requirement_name
+from envgen.formats.builds import Surroundings, cuda_of, cudnn_of, frameworks_of, has_plugin, requirement_name
 from envgen.matrix.hardware import driver_os
 from envgen.model.catalogue import Catalogue, KnownPackage, parsed
 from envgen.model.facts import Matrix, Platform
 from envgen.model.findings import Claim
 from envgen.model.gpu import Gpu
-from envgen.model.packages import Lock, LockedPackage
+from envgen.model.packages import Content, Lock, LockedPackage
 from envgen.model.rules import Registry
 from envgen.model.toolkit import Toolkit
 from envgen.verify.entries import is_ordinary
@@ -48,9 +48,19 @@ class Case:
         return {(package.manager, package.name): package for package in self.packages}
 
     @cached_property
+    def conda_by_name(self) -> Mapping[str, LockedPackage]:
+        """Name -> conda package."""
+        return {package.name: package for package in self.packages if package.manager == "conda"}
+
+    @cached_property
+    def contents(self) -> tuple[Content, ...]:
+        """What the entry of each package says."""
+        return tuple([package.content for package in self.packages])
+
+    @cached_property
     def odd(self) -> tuple[LockedPackage, ...]:
         """The packages that a rule about an entry alone may have something to say of; most entries are as any tool writes them."""
-        return tuple(package for package in self.packages if not is_ordinary(package.content))
+        return tuple(row for row, content in zip(self.packages, self.contents, strict=True) if not is_ordinary(content))
 
     @cached_property
     def known(self) -> tuple[tuple[LockedPackage, KnownPackage], ...]:
@@ -61,6 +71,11 @@ class Case:
     def cudas(self) -> tuple[tuple[LockedPackage, str], ...]:
         """Every package that has to do with CUDA, and with which CUDA."""
         return tuple((package, cuda) for package in self.packages if (cuda := cuda_of(self.catalogue, package)) is not None)
+
+    @cached_property
+    def cudnns(self) -> tuple[tuple[LockedPackage, Version], ...]:
+        """Every package that brings cuDNN, and its version."""
+        return tuple((package, version) for package, _ in self.known if (version := cudnn_of(self.catalogue, package)))
 
     @cached_property
     def _frameworks(self) -> tuple[tuple[tuple[LockedPackage, str, str | None], ...], frozenset[int]]:
@@ -161,7 +176,7 @@ class Case:
 
     def conda(self, name: str) -> LockedPackage | None:
         """The conda package of that name."""
-        return self.by_name.get(("conda", name))
+        return self.conda_by_name.get(name)
 
     @property
     def toolkit(self) -> Toolkit | None:

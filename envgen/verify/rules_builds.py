@@ -12,7 +12,6 @@ from packaging.version import Version
 
 from envgen.formats.builds import (
     cuda_of,
-    cudnn_of,
     is_cpu_build,
     is_for_other_gpus,
     loads,
@@ -279,7 +278,8 @@ def silent_cpu(case: Case) -> Violations:
 
 def _cuda_beside(case: Case) -> list[LockedPackage]:
     """What shows that CUDA was requested: what names it, libraries, CUDA builds of frameworks; no mere tools in a CPU target."""
-    found = [package for package, known in case.known if known.names_cuda or cudnn_of(case.catalogue, package)]
+    cudnns = {id(package) for package, _ in case.cudnns}
+    found = [package for package, known in case.known if known.names_cuda or id(package) in cudnns]
     found += [package for package, _, built in case.frameworks if built is not None]
     more = [package for package, _ in case.known if needs_cuda(case.catalogue, package)] if case.claim.kind == "mixed" else []
     return list({id(package): package for package in (*found, *more)}.values())

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 
 from packaging.version import Version
 
-from envgen.formats.builds import cuda_of, cudnn_of, libraries_of, version_names_cuda
+from envgen.formats.builds import cuda_of, libraries_of, version_names_cuda
 from envgen.model.catalogue import parsed
 from envgen.model.packages import LockedPackage
 from envgen.verify.registry import Case, Violations, rule
@@ -104,7 +104,7 @@ def _bound(case: Case, wanted: Version) -> str:
 @rule("two-cudnn-majors", "A framework links one major of cuDNN, and no other major replaces it.")
 def two_cudnn_majors(case: Case) -> Violations:
     """Conda's and pip's cuDNN together."""
-    found = {version.major: package for package, _ in case.known if (version := cudnn_of(case.catalogue, package))}
+    found = {version.major: package for package, version in case.cudnns}
     if len(found) > 1:
         yield found[min(found)], " beside ".join(f"cuDNN {found[major].version}" for major in sorted(found))
 
@@ -114,9 +114,8 @@ def cudnn_for_cuda(case: Case) -> Violations:
     """Conda's cuDNN against the majors that conda-forge built it for."""
     wanted = case.claim.cuda
     rows = {row.version: row for row in case.matrix.cudnn}
-    for package in case.packages if wanted and case.claim.kind == "cuda" else ():
-        version = cudnn_of(case.catalogue, package)
-        row = rows.get(version) if version and package.manager == "conda" else None
+    for package, version in case.cudnns if wanted and case.claim.kind == "cuda" else ():
+        row = rows.get(version) if package.manager == "conda" else None
         if row and wanted and wanted.major not in row.cuda_majors:
             majors = " and ".join(str(major) for major in sorted(row.cuda_majors))
             yield package, f"built for CUDA {majors}, in an environment for CUDA {wanted}"
@@ -125,11 +124,10 @@ def cudnn_for_cuda(case: Case) -> Violations:
 @rule("cudnn-for-framework", "The framework was built with a newer cuDNN than the one in the lock.")
 def cudnn_for_framework(case: Case) -> Violations:
     """What packages were built with, whatever brings cuDNN: it must be of the same major, and not older in major.minor."""
-    here = [(package, version) for package in case.by_name.values() if (version := cudnn_of(case.catalogue, package))]
     for framework, known in case.known:
         made = known.made_with(framework.version)
         wants = made.cudnn if made else None
-        for package, version in here if wants else ():
+        for package, version in case.cudnns if wants else ():
             if wants and (version < wants or version.major != wants.major):
                 yield package, f"{framework.name} {framework.version} was built with cuDNN {wants}"
 
@@ -139,7 +137,7 @@ def plugin_mismatch(case: Case) -> Violations:
     """A package that must be of the version of another: major.minor.micro are the same."""
     for package, known in case.known:
         partner = case.by_name.get((package.manager, known.same_version_as))
-        wanted, version = parsed(partner.version) if partner else None, parsed(package.version)
+        wanted, version = (parsed(partner.version), parsed(package.version)) if partner else (None, None)
         if partner and wanted and version and version.release[:3] != wanted.release[:3]:
             yield package, f"does not match {partner.name} {wanted}"
 

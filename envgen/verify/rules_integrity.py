@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from fnmatch import fnmatchcase
 from functools import lru_cache
 
@@ -161,11 +161,9 @@ def undeclared_channel(case: Case) -> Violations:
 def _from_elsewhere(case: Case, allowed: tuple[str, ...]) -> Iterator[tuple[LockedPackage, str]]:
     """Conda's packages whose channel is none of these, and that channel."""
     bases = {base for channel in allowed for base in _bases(channel)}
-    known: dict[str, bool] = {}
-    for package in _locked(case, case.packages) if bases else ():
-        base = package.url.rsplit("/", 2)[0]
-        if package.manager == "conda" and not known.setdefault(base, bool(bases & set(_bases(base)))):
-            yield package, base
+    rows = [(package, package.url.rsplit("/", 2)[0]) for package in case.packages if package.manager == "conda"] if bases else []
+    others = {base for base in {base for _, base in rows} if not bases.intersection(_bases(base))}
+    yield from ((package, base) for package, base in rows if base in others and _locked(case, [package]))
 
 
 def _any_of(channels: tuple[str, ...]) -> str:
@@ -190,7 +188,8 @@ def _bases(channel: str) -> tuple[str, ...]:
 )
 def withdrawn_build(case: Case) -> Violations:
     """Conda's packages whose channel is known, against matrices/withdrawn.yaml."""
-    for package in (package for package in case.packages if package.name in case.matrix.withdrawn):
+    names = case.matrix.withdrawn.keys()
+    for package in (package for package in case.packages if package.name in names):
         channel = _channel_of(package)
         found = withdrawal(case.matrix.withdrawn, channel, package.name, package.version, package.build, package.platform)
         if found and package.manager == "conda":
@@ -220,10 +219,10 @@ def url_mismatch(case: Case) -> Violations:
         text = mismatch(package)
         if text:
             yield package, text
-    python = case.by_name.get(("conda", "python"))
+    python = case.conda("python")
     minor = ".".join(python.version.split(".")[:2]) if python else ""
-    for package in _locked(case, case.packages if minor else ()):
-        file = file_name(package.url) if package.manager == "pip" else ""
+    for package in _locked(case, [package for package in case.packages if package.manager == "pip"] if minor else ()):
+        file = file_name(package.url)
         if file.endswith(".whl") and not of_python(file, minor):
             yield package, f"its url is for another Python than {minor}: {file}"
 
@@ -232,7 +231,7 @@ def url_mismatch(case: Case) -> Violations:
 def package_twice(case: Case) -> Violations:
     """By manager and name, on one platform."""
     entries: dict[tuple[str, str], list[LockedPackage]] = {}
-    for package in case.packages:
+    for package in case.packages if len(case.by_name) < len(case.packages) else ():
         entries.setdefault((package.manager, package.name), []).append(package)
     for found in (found for found in entries.values() if len(found) > 1):
         more = ", ..." if len(found) > 10 else ""
@@ -248,9 +247,9 @@ def missing_dependency(case: Case) -> Violations:
 
     What a package needs that is built from source is decided when it is built.
     """
-    names = {package.name for package in case.packages if package.manager == "conda"}
+    names = case.conda_by_name.keys()
     for package in case.packages if case.lock.linked else ():
-        if package.manager == "conda" and not names.issuperset(_needed_names(package.depends)) and not is_source(package):
+        if package.manager == "conda" and not _needed_names(package.depends) <= names and not is_source(package):
             for need in package.depends:
                 name = _named(need)[0]
                 if name and not name.startswith("__") and name not in names:
@@ -279,23 +278,28 @@ def _named(need: str) -> tuple[str, str]:
 def unmet_dependency(case: Case) -> Violations:
     """Versions and builds of conda's packages, and their constraints where the source tells them."""
     for package in case.packages if case.lock.linked else ():
-        judged = package.manager == "conda" and not is_source(package)
-        for need in package.depends if judged else ():
-            text = _refused(case, need)
-            if text:
-                yield package, f"needs {need}; {text}"
-        for need in package.constrains:
-            text = _refused(case, need)
-            if text:
-                yield package, f"allows only {need}; {text}"
+        if package.manager == "conda":
+            for need, found in _refused(case.conda_by_name, package.depends):
+                if not is_source(package):
+                    yield package, f"needs {need}; {found.name} {found.version} {found.build} is locked"
+        if package.constrains:
+            for need, found in _refused(case.conda_by_name, package.constrains):
+                yield package, f"allows only {need}; {found.name} {found.version} {found.build} is locked"
 
 
-def _refused(case: Case, need: str) -> str:
-    name, rest = _named(need)
-    found = case.conda(name) if rest else None
-    if found is None or _fits(rest, found.version, found.build):
-        return ""
-    return f"{found.name} {found.version} {found.build} is locked"
+def _refused(locked: Mapping[str, LockedPackage], needs: tuple[str, ...]) -> list[tuple[str, LockedPackage]]:
+    """The conda specs that the locked package of their name does not meet, and that package."""
+    return [
+        (need, found)
+        for need, name, rest in _ranges(needs)
+        if (found := locked.get(name)) and not _fits(rest, found.version, found.build)
+    ]
+
+
+@lru_cache(20_000)
+def _ranges(needs: tuple[str, ...]) -> tuple[tuple[str, str, str], ...]:
+    """The conda specs that say more than a name, each with the name and the rest."""
+    return tuple((need, *named) for need in needs if (named := _named(need))[1])
 
 
 @lru_cache(100_000)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from functools import cache
 
 from packaging.utils import canonicalize_name
 
@@ -31,22 +32,29 @@ def partly_broken(case: Case) -> Violations:
 def _outside(case: Case, *, partly: bool) -> Violations:
     """Each package outside a bound that applies, with each bound once, however many packages a framework has."""
     found: dict[tuple[LockedPackage, str], None] = {}
-    for known in _facts(case):
-        for bound in case.matrix.bounds:
-            if bound.partly == partly and holds(bound, known) is not None:
+    broken = [(bound, refused) for bound in case.matrix.bounds if bound.partly == partly and (refused := [*_refused(case, bound)])]
+    for known in _facts(case) if broken else ():
+        for bound, refused in broken:
+            if holds(bound, known) is not None:
                 text = f"{bound_text(bound)}; see {bound.because} ({bound.at})"
-                found.update(dict.fromkeys((package, text) for package in _refused(case, bound)))
+                found.update(dict.fromkeys((package, text) for package in refused))
     yield from found
 
 
 def _refused(case: Case, bound: Bound) -> Iterator[LockedPackage]:
     """The packages of conda and of pip whose versions a bound does not admit."""
     for condition in bound.need:
-        for name in (("conda", condition.axis), ("pip", str(canonicalize_name(condition.axis)))):
+        for name in _spelled(condition.axis):
             package = case.by_name.get(name)
             version = parsed(package.version) if package else None
             if package and version and condition.versions is not None and not within(condition.versions, version):
                 yield package
+
+
+@cache
+def _spelled(name: str) -> tuple[tuple[str, str], ...]:
+    """The keys of a package of conda and of pip."""
+    return ("conda", name), ("pip", str(canonicalize_name(name)))
 
 
 def _facts(case: Case) -> Iterator[Mapping[str, tuple[Value, ...]]]:

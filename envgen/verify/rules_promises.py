@@ -12,7 +12,7 @@ from itertools import product
 from packaging.version import InvalidVersion, Version
 
 from envgen.channels.versions import admits
-from envgen.formats.builds import cudnn_of, is_wheel
+from envgen.formats.builds import is_wheel
 from envgen.formats.wheel_files import file_name, glibc_minor, platform_tags
 from envgen.matrix.constraints import Value, holds, violation_text
 from envgen.matrix.gpu_code import BUILD
@@ -54,7 +54,7 @@ def _unmet(case: Case, name: str, spec: str, promised: Mapping[str, str]) -> str
 def wheel_glibc(case: Case) -> Violations:
     """The `manylinux_2_28` in a wheel's name against the promised `__glibc`; of several, the oldest."""
     promised = (case.claim.virtual or {}).get("__glibc", "").split(" ")[0]
-    for package in case.packages if promised else ():
+    for package in [package for package in case.packages if package.manager == "pip"] if promised else ():
         tags = platform_tags(file_name(package.url)) if is_wheel(package.url) else []
         minor = min((found for tag in tags if (found := glibc_minor(tag)) is not None), default=None)
         if minor is not None and admits(f">=2.{minor}", promised) is False:
@@ -194,7 +194,7 @@ def gpu_without_code(case: Case) -> Violations:
 
 def _without_own_code(case: Case, gpus: Sequence[Gpu]) -> Violations:
     """What the builds of frameworks have no code for, by the rows of `code` in matrices/."""
-    for package, framework, cuda in case.frameworks:
+    for package, framework, cuda in case.frameworks if gpus else ():
         shared = {**_known(case), BUILD: (Version(cuda),)} if cuda and "." in cuda else {}
         rules = (row for row in case.matrix.constraints if row.says and any(c.axis == framework for c in row.when))
         for rule_of_code, gpu in product(rules if shared else (), gpus):
@@ -206,9 +206,8 @@ def _without_own_code(case: Case, gpus: Sequence[Gpu]) -> Violations:
 @rule("cudnn-without-code", "This cuDNN has no code for a GPU of the project.")
 def cudnn_without_code(case: Case) -> Violations:
     """CuDNN 9.11 and later have nothing below 7.5 (matrices/cudnn.yaml)."""
-    for package, _ in case.known:
-        version = cudnn_of(case.catalogue, package)
-        floor = cudnn_floor(case.matrix, version) if version else None
+    for package, version in case.cudnns:
+        floor = cudnn_floor(case.matrix, version)
         for gpu in case.gpus if floor and case.claim.kind == "cuda" else ():
             if floor and gpu.capability < floor:
                 yield package, f"has code from compute capability {floor} on, not for {gpu.name} ({gpu.capability})"

@@ -70,6 +70,20 @@ def parsed(text: str, shown: str) -> Document:
     return parse(text, shown)
 
 
+def data_of(text: str, shown: str) -> Any:
+    """The plain data of one YAML document, which nobody may change; made once for each text. Raises BadInput."""
+    try:
+        return _data_of(text)
+    except BadInput:
+        return parse(text, shown).data  # raises it again, with the name of the file
+
+
+@lru_cache(_FILES)
+def _data_of(text: str) -> Any:
+    root = compose(text, "")
+    return _data(root, "", SafeConstructor()) if root else {}
+
+
 def _data(node: yaml.Node, shown: str, constructor: SafeConstructor) -> Any:
     """A node as plain data."""
     if isinstance(node, yaml.MappingNode):

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from conftest import REPO, Workspace
+from system.git import Repository, made
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="a POSIX shell")
 
@@ -122,6 +123,36 @@ def test_a_link_inside_the_root_is_followed(locked: Workspace, index: Path) -> N
 
 
 # --- options and variables ------------------------------------------------------------------------------------------------
+
+
+LOOPS = ("environments/loop", "environments/q/project.yaml", "environments/p/loop", "environments/p/cpu/loop", "templates/loop.j2")
+
+
+@pytest.mark.parametrize(
+    ("words", "status"),
+    [
+        ("list", 0),
+        ("check", 0),
+        ("lock loop", 2),
+        ("lock q", 2),
+        ("check q", 2),
+        ("diff HEAD", 0),
+        ("impact HEAD", 0),
+        ("verify", 0),
+        ("export q --format explicit", 2),
+        ("--root environments/loop list", 2),
+    ],
+)
+def test_a_link_that_leads_to_itself_is_no_fault(locked: Workspace, words: str, status: int) -> None:
+    for name in LOOPS:
+        place = locked.root / name
+        place.parent.mkdir(exist_ok=True)
+        place.symlink_to(place.name)
+    made(locked.root)
+    Repository(locked.root).commit("links")
+    done = locked.envgen(*words.split())
+    assert "fault" not in done.err
+    assert done.status == status, done.err
 
 
 def test_an_index_folder_that_is_not_there_is_an_error_even_if_there_is_nothing_to_do(locked: Workspace) -> None:

@@ -533,6 +533,7 @@ def test_importing_the_nouns_loads_nothing_heavy() -> None:
         "envgen.cli.console",
         "envgen.cli.options",
         "envgen.model.errors",
+        "envgen.model.regular",
     }
 
 

@@ -93,6 +93,15 @@ def test_a_release_that_facts_stop_is_impossible_alone(world: tuple[Matrix, Proj
             assert oracle.best(matrix, alone) is None
 
 
+@examples(150)
+@given(worlds())
+def test_few_releases_are_searched_at_once_as_cell_by_cell(world: tuple[Matrix, Project]) -> None:
+    """A search in which not every release counts, as for what locks chose, begins with all cells; what it finds is the same."""
+    matrix, project = world
+    found = answer(Problem(matrix, project), counts=lambda _target, _release: True)
+    assert found == answer(Problem(matrix, project))
+
+
 def test_targets_that_need_not_agree_and_share_a_python_are_explained() -> None:
     """Alone, cpu could have alpha 2.0 with Python 3.10; cu126 has no alpha 2.0 at all, and needs Python 3.11."""
     alpha = {"2.0": (row("", PLATFORMS, PYTHONS[0]),), "1.0": (row("", PLATFORMS, PYTHONS[1]), row("12.6", PLATFORMS, PYTHONS[1]))}

@@ -13,6 +13,7 @@ from envgen.matrix.files import matrix_texts
 from envgen.matrix.load import matrix_of_texts
 from envgen.model.errors import BadInput
 from envgen.model.layout import Layout, starter
+from envgen.model.regular import real
 from envgen.model.resolution import RenderedFile
 from envgen.yamlfile.document import parse
 from envgen.yamlfile.text import text_of
@@ -63,7 +64,7 @@ def facts_update(layout: Layout, *, take_newer: bool = False) -> FactsUpdate:
     source = Layout(starter())
     newer, here = matrix_texts(source.matrices, "envgen"), _texts(layout)
     date, newer_date = _newest(here.values()), _newest(newer.values())
-    if source.matrices.resolve() == layout.matrices.resolve():
+    if real(source.matrices) == real(layout.matrices):
         return FactsUpdate(origin=None, files=(), own=True, date=date, newer_date=newer_date)
     origin = origin_of(layout)
     found = (_file(layout, name, here.get(name), newer.get(name), origin, take_newer) for name in sorted({*here, *newer}))
