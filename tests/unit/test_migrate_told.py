@@ -226,6 +226,7 @@ CASES: Mapping[str, Mapping[str, str]] = {
         "environment.yml": "dependencies:\n- python=3.6\n- tensorflow-gpu=1.15.0\n- cudatoolkit=10.0\n"
     },
     "markers without files": {"environment.yml": "dependencies: [python=3.12, numpy, _libgcc_mutex=0.1=main, '_openmp_mutex=*=*_llvm']\n"},
+    "the channel of Anaconda": {"environment.yml": "channels: [pytorch, anaconda]\ndependencies: [python=3.12, numpy]\n"},
     "an index of wheels that a vendor built again": {
         "requirements.txt": "--index-url https://w.example/3.6/cuda12.6-ubi9/simple/\ntorch==2.6.0\n"
     },
