@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 from packaging.version import Version
 from rattler import MatchSpec, RepoDataRecord
@@ -102,4 +102,10 @@ def unknown_packages(index: Index, names: Iterable[str], channels: Sequence[str]
             index.fetch(names, place, platform)
     missing = [name for name in names if not any(index.records(name, c, p) for c in places for p in platforms)]
     known = {name for c in places for p in platforms[:1] for name in index.names(c, p)} if missing else set()
-    return {name: closest(name, known) if known else "check the spelling" for name in missing}
+    return {name: _suggestion(name, known) for name in missing}
+
+
+def _suggestion(name: str, known: Collection[str]) -> str:
+    """The nearest of many names, which are too many to list."""
+    near = closest(name, known)
+    return near if near.endswith("?") else "check the spelling, or list a channel that has it under `channels:`"

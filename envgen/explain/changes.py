@@ -208,7 +208,9 @@ def _platforms(problem: Problem, _: str) -> Iterator[Change]:
     known = sorted({platform for target in problem.matrix.targets.values() for platform in target.platforms})
     for platform in (platform for platform in known if platform not in project.platforms):
         added = partial(edits.edited, platforms=tuple(sorted({*project.platforms, platform})))
-        yield Change(path=("platforms",), text=f"add platform {platform}", cost=6, apply=added, gives_up=True)
+        runs = [problem.matrix.also_runs[own] for own in project.platforms if own in problem.matrix.also_runs]
+        why = "".join(f": {reason.text}" for other, reason in runs if other == platform)
+        yield Change(path=("platforms",), text=f"add platform {platform}{why}", cost=6, apply=added, gives_up=True)
 
 
 def _target_platforms(_: Problem, name: str) -> Iterator[Change]:

@@ -117,8 +117,10 @@ def builds_reason(problem: Problem, requested: RequestedFramework) -> Reason:
     """
     framework, project = problem.matrix.frameworks[requested.framework], problem.project
     rows = [row for row in _rows(problem, requested) if any(within(project.python, python) for python in row.pythons)]
-    everywhere = set(project.platforms) >= {p for target in problem.matrix.targets.values() for p in target.platforms}
-    platforms = _platforms(problem)
+    platforms = _with_gpus(problem, _platforms(problem))
+    everywhere = set(platforms) == set(_platforms(problem)) and set(project.platforms) >= {
+        p for target in problem.matrix.targets.values() for p in target.platforms
+    }
     nowhere = "" if everywhere else _nowhere(problem, requested, platforms)
     row = rows[0] if rows else None
     if nowhere:
@@ -227,6 +229,12 @@ def _platforms(problem: Problem) -> tuple[Platform, ...]:
     targets = [(requested, problem.matrix.targets[name]) for requested in problem.project.targets for name in names_of(requested)]
     found = [p for requested, target in targets for p in requested.platforms or problem.project.platforms if p in target.platforms]
     return tuple(dict.fromkeys(found)) or problem.project.platforms
+
+
+def _with_gpus(problem: Problem, platforms: tuple[Platform, ...]) -> tuple[Platform, ...]:
+    """Those of some platforms whose machines can have one of the project's GPUs; all where none can."""
+    gpus = problem.project.gpus
+    return tuple(p for p in platforms if not gpus or any(gpu.on(p) for gpu in gpus)) or platforms
 
 
 def _variants(rows: Iterable[Build], platform: Platform | None, *, cpu: bool) -> str:

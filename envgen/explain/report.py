@@ -106,8 +106,8 @@ def explained_text(found: Sequence[Explained], width: int) -> str:
         lines.append("common advice that goes wrong here")
         lines.extend(line for piece, names in pieces for line in _advice_lines(piece, names, width))
         lines.append("")
-        lines.append("what envgen requests instead")
-        specs = {one.resolution.target.name: ", ".join(one.specs) for one in found if one.specs}
+        specs = {one.resolution.target.name: ", ".join(dict.fromkeys(one.specs)) for one in found if one.specs}
+        lines.extend(["what envgen requests instead"] if specs else [])
         lines.extend(line for name, text in specs.items() for line in _wrapped(f"{name}: {text}", width, "  "))
     return "\n".join(lines).rstrip()
 

@@ -23,8 +23,8 @@ from envgen.model.catalogue import Catalogue, KnownPackage, parsed
 from envgen.model.facts import Platform
 from envgen.model.packages import LockedPackage
 
-_BUILT_FOR = re.compile(r"(?:^|_)(?:cu(?:da)?([0-9]+(?:\.[0-9]+)+|[0-9]{1,3})?|gpu)(?=_|py|h[0-9a-f]{7}|$)")
-_CPU_BUILD = re.compile(r"(?:^|_)cpu(?=_|py|h[0-9a-f]{7}|$)")
+_BUILT_FOR = re.compile(r"(?:^|[_*])(?:cu(?:da)?([0-9]+(?:\.[0-9]+)+|[0-9]{1,3})?|gpu)(?=[_*]|py|h[0-9a-f]{7}|$)")  # `*`: of a spec
+_CPU_BUILD = re.compile(r"(?:^|[_*])cpu(?=[_*]|py|h[0-9a-f]{7}|$)")
 _HOLES = {
     r"\{cu\}": r"([0-9]{2,3})(?!\.?[0-9])",
     r"\{cuda\}": r"([0-9]+\.[0-9]+)",

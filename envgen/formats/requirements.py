@@ -25,6 +25,7 @@ _PINNED = re.compile(
     r"^[A-Za-z0-9][A-Za-z0-9._-]*\s*(?:\[[^\]]*\]\s*)?(?:==| @ )|^--?(?:hash|(?:extra-)?index-url|find-links|i|f|r)\b", re.MULTILINE
 )
 _OPTION = re.compile(r"(?:--(?P<long>[a-z-]+)|-(?P<short>[a-z]))(?:\s+|=|(?<=-[a-z]))(?P<value>\S+)?")
+_OPTION_AFTER = re.compile(r"\s(--?(?:f|i|find-links|(?:extra-)?index-url)[\s=]\s*\S+)\s*$")
 _HASH = re.compile(r"\s--hash[=\s](\S+?):([^\s\\]+)")
 _PYTHON = re.compile(r"^#.*(?:with Python |--python-version[= ])(3\.\d+)", re.MULTILINE)
 _VIA = re.compile(r"^\s*#\s+(via)?\s*([A-Za-z0-9][A-Za-z0-9._-]*)?(?:\s+\(.*\))?\s*$")
@@ -85,7 +86,9 @@ def pip_package(text: str, platform: Platform, at: Address, python: str = PYTHON
     try:
         wanted = Requirement(text)
     except (InvalidRequirement, RecursionError, ValueError) as error:
-        raise BadInput(f"not a requirement: {str(error).splitlines()[0]}", where=at, hint=_HINT) from None
+        option = _OPTION_AFTER.search(text)
+        hint = f"put `{option[1]}` on a line of its own, before this one" if option else _HINT
+        raise BadInput(f"not a requirement: {str(error).splitlines()[0]}", where=at, hint=hint) from None
     if wanted.marker and platform != ANY_PLATFORM and not holds(str(wanted.marker), platform, python):
         return None
     pins = [each.version for each in wanted.specifier if each.operator in ("==", "===") and not each.version.endswith(".*")]

@@ -22,6 +22,7 @@ _BOARD = re.compile(r"[a-z]{1,3}$")  # what a vGPU has behind the model: V100D, 
 _NUMBER = re.compile(r"[0-9]+")
 _DIGITS = re.compile(r"[a-z0-9]*[0-9][a-z0-9]*")  # a word with a digit
 _MISREAD = str.maketrans("ol", "01")
+_COUNT = re.compile(r"^\d{1,4}\s*[x*×]\s*|\s+[x*×]\s*\d{1,4}$", re.IGNORECASE)
 _HINT = 'write a compute capability, such as "8.0", or a model in matrices/gpus.yaml'
 
 
@@ -51,6 +52,10 @@ def required_gpu(matrix: Matrix, text: str, where: object) -> Gpu:
     if several:
         names = " or ".join(f"{gpu.name} ({gpu.capability})" for gpu in several)
         raise BadInput(f"`{text}` may be {names}", where=where, hint="write which one, or its compute capability")
+    alone = _COUNT.sub("", text.strip())
+    if alone != text.strip() and (one := gpu_named(matrix, alone)):
+        hint = f"write {one.written}: how many there are makes no difference"
+        raise BadInput(f"`{text}` is more than the name of a GPU", where=where, hint=hint)
     near = _near(matrix, text.strip().lower())
     hint = f"did you mean `{near.name}` ({near.capability})? {_HINT}" if near else _HINT
     raise BadInput(f"no GPU `{text}` in matrices/gpus.yaml", where=where, hint=hint)

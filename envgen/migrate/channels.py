@@ -11,7 +11,8 @@ from envgen.migrate.model import WHY_CREDENTIAL, ChannelLine, NotCarried, ReadAs
 from envgen.model.errors import BadInput
 
 _OPEN = "conda-forge"
-_NONE, _DEFAULTS = "nodefaults", ("defaults", "main", "pkgs/main", "r", "pkgs/r", "anaconda/pkgs/main")
+_NONE, _DEFAULTS = "nodefaults", ("defaults", "main", "pkgs/main", "r", "pkgs/r", "anaconda", "anaconda/pkgs/main")
+"""`anaconda` is under the same terms: https://anaconda.org/anaconda/repo."""
 _COPY = re.compile(r"https://(?:repo\.)?prefix\.dev/conda-forge/?")
 """Where pixi's own site has all of conda-forge, which many workspaces name: https://prefix.dev/channels/conda-forge."""
 _WHY_NONE = "envgen never adds a channel that is not listed"

@@ -20,6 +20,7 @@ from envgen.model.facts import Matrix, Platform
 from envgen.model.ranges import version_range
 from envgen.model.target_names import target_name
 from envgen.project.aliases import ANY as ANY_VERSION
+from envgen.project.contradictions import unknown
 from envgen.project.python import by_minor
 from envgen.targets import TargetRange, nearest, newest_first
 
@@ -153,7 +154,9 @@ class _Merge:
         if not newest_first(variant, self.matrix):
             text = str(variant.minor or variant.cuda)
             what = f"{one.why or one.asked.name} asks for CUDA {text}, and the matrices have no target for it"
-            raise BadInput(what, where=one.asked.at, hint=nearest(text, self.matrix))
+            wanted = [item.framework for item in one.items if item.framework]
+            lacking = [text for row in wanted for text in unknown(self.matrix, row, one.platforms or _ASSUMED)]
+            raise BadInput(what, where=one.said_at, hint="; ".join((nearest(text, self.matrix), *dict.fromkeys(lacking))))
         majors = {str(target.cuda.major) for target in newest_first(variant, self.matrix) if target.cuda}
         return majors.pop() if len(majors) == 1 else "newest"
 
@@ -186,7 +189,7 @@ class _Merge:
         channels = Channels()
         for one in sorted(environments, key=lambda one: -len(one.asked.channels)):
             channels.add(one.asked.channels)
-        for item in (item for one in environments for item in one.items if item.channel and item.package):
+        for item in (item for one in environments for item in one.items if item.channel):
             if item.channel not in channels.names:
                 channels.names.append(item.channel)
         self.left += channels.left

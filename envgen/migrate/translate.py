@@ -22,6 +22,7 @@ from envgen.targets import TargetRange, cuda_range
 _PYTHON = "python"
 _BUILD = re.compile(r"\S*[0-9a-f]{7}_\d+|\S*_\d+|\d+")  # py310h1234567_0: a build, not a kind of build
 _ANY_VERSION = re.compile(r"^=?\s*\*\s*=(?=\S)")  # in front of a build: `x=*=mkl*`
+_WHY_MARKER = "a package without files, which the others bring in the build that they need"
 _WHY_BUILD = "without its build, which is one file of one platform"
 
 
@@ -55,6 +56,8 @@ def _conda(matrix: Matrix, wanted: AskedSpec) -> Translated | NotCarried:
     spec = conda_spec(wanted.text)
     if not spec.name:
         return NotCarried(wanted.text, wanted.at, "not a conda spec")
+    if spec.name.startswith("_") and "*" not in wanted.text:
+        return NotCarried(wanted.text, wanted.at, _WHY_MARKER)
     if spec.name.lower() == _PYTHON:
         version, _ = version_and_builds(without_brackets(spec, wanted.at), wanted.at)
         python = version or "*"
@@ -97,6 +100,7 @@ def _alias(matrix: Matrix, wanted: AskedSpec, spec: PackageSpec) -> Translated:
         target=found.target if found else None,
         python=found.python if found else "",
         name=spec.name.lower(),
+        channel=spec.channel,
         notes=tuple(notes),
     )
 

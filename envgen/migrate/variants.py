@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import reduce
 
 from envgen.formats.builds import mark_in, minor_of
 from envgen.migrate.model import Asked, NotCarried, ReadAs
 from envgen.migrate.translate import Translated, translated
+from envgen.model.address import Address
 from envgen.model.catalogue import WheelMarks
 from envgen.model.errors import BadInput
 from envgen.model.facts import Matrix, Platform
+from envgen.model.platforms import PLATFORMS
 from envgen.model.text import shortened
 from envgen.targets import TargetRange, cuda_range, dotted, exists, intersection, newest_first
 
@@ -32,6 +34,7 @@ class ReadEnvironment:
     variant: TargetRange | None
     platforms: tuple[Platform, ...]
     why: str = ""  # what said which variant
+    said_at: Address  # its place
 
     @property
     def pythons(self) -> tuple[Translated, ...]:
@@ -48,20 +51,21 @@ def read_environment_of(matrix: Matrix, asked: Asked) -> tuple[ReadEnvironment, 
     """An environment with its requirements read. Raises BadInput where it asks for CPU and for CUDA."""
     found = [translated(matrix, wanted) for wanted in asked.wanted]
     items = tuple(item for item in found if isinstance(item, Translated))
-    variant, why = _variant(matrix, asked, items)
-    platforms = asked.platforms or tuple(_platforms_of(asked.label))
-    read = ReadEnvironment(asked=asked, items=items, variant=variant, platforms=platforms, why=why)
+    variant, why, at = _variant(matrix, asked, items)
+    platforms = asked.platforms or tuple(_platforms_of(asked.label)) or tuple(_platforms_in(items))
+    read = ReadEnvironment(asked=asked, items=items, variant=variant, platforms=platforms, why=why, said_at=at)
     return read, [item for item in found if isinstance(item, NotCarried)]
 
 
-def _variant(matrix: Matrix, asked: Asked, items: Sequence[Translated]) -> tuple[TargetRange | None, str]:
+def _variant(matrix: Matrix, asked: Asked, items: Sequence[Translated]) -> tuple[TargetRange | None, str, Address]:
     """What the packages say, else the indexes of wheels, what the file states, or its name; these narrow what is left open."""
     strong = [item for item in items if item.target is not None]
     told = list(_told(matrix, asked, items))
     if not strong:
-        return told[0] if told else (None, "")
+        return (*(told[0] if told else (None, "")), asked.at)
     found = _together(matrix, strong)
-    return _closer(matrix, found, [one for one, _ in told]), f"`{strong[0].wanted.text}`"
+    said = next((item for item in strong if item.target == found), strong[0]).wanted
+    return _closer(matrix, found, [one for one, _ in told]), f"`{said.text}`", said.at
 
 
 def _closer(matrix: Matrix, found: TargetRange, told: Sequence[TargetRange]) -> TargetRange:
@@ -143,6 +147,17 @@ def _platforms_of(label: str) -> Iterator[Platform]:
     for platform, words in _PLATFORM_WORDS:
         if re.search(rf"(?<![a-z])(?:{words})(?![a-z])", label.lower()):
             yield platform
+
+
+def _platforms_in(items: Iterable[Translated]) -> Iterator[Platform]:
+    """The first platform in the names of packages that are for every platform of the file: clang_osx-arm64."""
+    for name in (item.name for item in items if not item.wanted.only):
+        if re.search(r"(?<![a-z])macos(?![a-z])", name):
+            yield "osx-arm64"
+            return
+        for platform in (one for one in PLATFORMS if name.endswith(f"_{one}")):
+            yield platform
+            return
 
 
 @dataclass(slots=True, kw_only=True)

@@ -3,3 +3,12 @@
 from __future__ import annotations
 
 PLATFORMS: tuple[str, ...] = ("linux-64", "linux-aarch64", "osx-64", "osx-arm64", "win-64")
+COMMONLY = {
+    "windows": "win-64",
+    "win": "win-64",
+    "mac": "osx-arm64",
+    "macos": "osx-arm64",
+    "osx": "osx-arm64",
+    "darwin": "osx-arm64",
+}
+"""What people call a platform, and the platform."""

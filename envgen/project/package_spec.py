@@ -13,7 +13,7 @@ from envgen.model.text import one_line
 EXAMPLE = 'for example "name >=2.5,<3"'
 _LONGEST = 200  # letters of a spec
 _HEAD = re.compile(
-    r"(?:(?P<channel>[^\s:]+)::)?(?P<name>[A-Za-z0-9][\w.-]*)\s*(?:\[(?P<extras>[^\]=]*)\]\s*)?(?P<rest>(?:[\s=<>!~\[].*)?)"
+    r"(?:(?P<channel>[^\s:]+)::)?(?P<name>[A-Za-z0-9_][\w.-]*)\s*(?:\[(?P<extras>[^\]=]*)\]\s*)?(?P<rest>(?:[\s=<>!~\[].*)?)"
 )
 _PART = r"[=<>!~]{0,3}\s*[\w.*+!-]+"
 _REST = re.compile(rf"(?P<version>{_PART}(?:\s*,\s*{_PART})*)?(?:(?:\s+|\s*=\s*)(?P<build>[\w.*]+))?")

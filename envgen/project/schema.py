@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, datetime, timezone
+from difflib import get_close_matches
 from typing import Annotated, Any
 
 from packaging.specifiers import SpecifierSet
@@ -28,15 +29,33 @@ SPEC = r"(?:[^\s:#]+::)?([A-Za-z0-9_][A-Za-z0-9_.-]*)\s*(?:[\s=<>!~\[][^#]*)?"
 _DRIVER = rf" *(?:>= *)?[Rr]?({VERSION}) *"  # NVIDIA calls the branch 535 R535
 
 
+_OF_OTHERS = {
+    "gpu": "write `cuda: newest` for a CUDA target; `gpus:` lists models of GPUs",
+    "name": "remove it: a project is called as its folder is",
+    "packages": "packages are listed under `dependencies:`",
+    "prefix": "it is a key of environment.yml: `envgen init --from FILE` reads such files",
+    "variables": "it is a key of environment.yml: `envgen init --from FILE` reads such files",
+}
+_SURE = 0.8  # of letters in common: `platform` is `platforms`, and `cudnn` is not `cuda`
+
+
 def _dependency(value: object) -> str:
     if isinstance(value, str) and value.startswith("__"):
         hint = "write it under `virtual-packages:` of a target; a CUDA target promises `__cuda` without that"
         raise PydanticCustomError("expected_text", "a virtual package is what a machine has, not a dependency", {"hint": hint})
     if isinstance(value, str) and re.fullmatch(SPEC, value) and value.isprintable():
         return value
-    raise PydanticCustomError(
-        "expected_text", "not a conda spec", {"hint": 'for example numpy, "pandas >=2" or conda-forge::numpy'}
-    )
+    raise PydanticCustomError("expected_text", "not a conda spec", {"hint": _spec_hint(value)})
+
+
+def _spec_hint(value: object) -> str:
+    """How to write what was meant for a conda spec."""
+    if isinstance(value, dict) and "pip" in value:
+        return "requirements of pip are listed under the key `pip:` of the project"
+    if isinstance(value, dict) and len(value) == 1 and all(isinstance(part, str | int | float) for part in value.values()):
+        name, version = next(iter(value.items()))
+        return f'write it as one text, such as "{name} {version}"'
+    return 'for example numpy, "pandas >=2" or conda-forge::numpy'
 
 
 def repository_hint(text: str) -> str:
@@ -83,7 +102,26 @@ def _dates(value: object) -> object:
 
 
 def _framework(value: object) -> object:
+    if value is None:
+        raise PydanticCustomError("expected_text", "expected a version range", {"hint": 'write "*" for any version'})
     return value if isinstance(value, dict) else {"version": value}
+
+
+def _frameworks(value: object) -> object:
+    """The mapping; a list of names, or one name, is refused with the mapping that was meant."""
+    names = [value] if isinstance(value, str) else value
+    misplaced = [key for key in ("version", "provider", "with") if isinstance(value, dict) and key in value]
+    if isinstance(value, dict) and misplaced:
+        name = next((key for key in value if key not in misplaced), "NAME")
+        keys = ", ".join(f"{key}: ..." for key in dict.fromkeys(("version", *misplaced)))
+        context = {"key": misplaced[0], "hint": f"write {{{name}: {{{keys}}}}}"}
+        raise PydanticCustomError("frameworks", "{key} is a key of one framework", context)
+    if not isinstance(names, list) or not names or not all(isinstance(name, str) for name in names):
+        return value
+    rows = [re.split(r"\s*={1,2}\s*|\s+", name.strip(), maxsplit=1) for name in names]
+    meant = ", ".join(f'{name}: "{"".join(version) or "*"}"' for name, *version in rows)
+    hint = f"write {{{meant}}}"
+    raise PydanticCustomError("frameworks", "expected a mapping of frameworks to versions", {"hint": hint})
 
 
 def _targets(value: object) -> object:
@@ -92,7 +130,8 @@ def _targets(value: object) -> object:
         return {name: {} for name in value}
     if isinstance(value, dict):
         return {name: {} if row is None else row for name, row in value.items()}
-    raise PydanticCustomError("targets", "expected target names", {"hint": "for example [cpu, cu126]"})
+    hint = f"write [{value}]" if isinstance(value, str) and value else "for example [cpu, cu126]"
+    raise PydanticCustomError("targets", "expected target names", {"hint": hint})
 
 
 def _cuda(value: object) -> object:
@@ -168,6 +207,8 @@ class RequestedFrameworkRow(FileModel):
 def _cuda_of(value: object) -> object:
     if isinstance(value, str) or (isinstance(value, dict) and value and all(isinstance(text, str) for text in value.values())):
         return value
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        raise PydanticCustomError("expected_text", "expected a string")
     raise PydanticCustomError("target_cuda", "not a CUDA version", {"hint": OWN_CUDA_HINT})
 
 
@@ -224,8 +265,21 @@ class NumericsRow(FileModel):
 class ProjectFile(FileModel):
     """What a project requests; `envgen lock` makes one environment for each target of it."""
 
+    @classmethod
+    def meant_by(cls, key: object, value: object) -> str:
+        """What to write instead of a key of another tool, or of a package as a key."""
+        if key in _OF_OTHERS:
+            return _OF_OTHERS[str(key)]
+        known = [info.alias or name for name, info in cls.model_fields.items()]
+        is_package = isinstance(value, str | int | float) and re.fullmatch(SPEC, str(key)) is not None
+        sure = get_close_matches(str(key), known, n=1, cutoff=_SURE)
+        return f"a package is listed under `dependencies:`, as in [{key}={{written}}]" if is_package and not sure else ""
+
     python: RangeText = Field(description="A range of minors, such as '>=3.10,<3.13'; one minor is chosen for all targets.")
-    frameworks: dict[Text, Annotated[RequestedFrameworkRow, BeforeValidator(_framework), _Either(_version_or)]] = Field(
+    frameworks: Annotated[
+        dict[Text, Annotated[RequestedFrameworkRow, BeforeValidator(_framework), _Either(_version_or)]],
+        BeforeValidator(_frameworks),
+    ] = Field(
         default={}, description="Frameworks of the matrices, each with a version range or a mapping; they share one environment."
     )
     targets: Annotated[dict[Text, RequestedTargetRow], Field(min_length=1), BeforeValidator(_targets), _Either(_names_or)] = Field(

@@ -18,6 +18,7 @@ from envgen.model.errors import BadInput, closest
 from envgen.model.facts import Matrix, Platform, Reason, driver_text
 from envgen.model.gpu import Gpu
 from envgen.model.pip import LocalPackage
+from envgen.model.platforms import COMMONLY
 from envgen.model.project import Dependency, RequestedFramework, RequestedTarget, target_key
 from envgen.model.ranges import version_range
 from envgen.model.target_names import CPU
@@ -33,6 +34,7 @@ from envgen.targets import NEWEST, TargetRange, exactly, in_file, newest_first, 
 from envgen.yamlfile.document import Document
 
 Item = TypeVar("Item")
+_AS_DEPENDENCY = "put `{}` under dependencies: instead, and the solver chooses its build"
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,10 +136,10 @@ class Sections:
         read = alias.framework if alias else None
         name, at = (read.framework, read.at) if read else (key, self.at("frameworks", key))
         if name in self.matrix.catalogue.frameworks.keys() - self.matrix.frameworks.keys():
-            hint = f"put `{name}` under dependencies: instead, and the solver chooses its build"
-            raise BadInput(f"matrices/ has no releases of {name} to choose from", where=at, hint=hint)
+            raise BadInput(f"matrices/ has no releases of {name} to choose from", where=at, hint=_AS_DEPENDENCY.format(name))
         if name not in self.matrix.frameworks:
-            raise BadInput(f"no framework `{name}` in matrices/", where=at, hint=closest(name, self.matrix.frameworks))
+            near, instead = closest(name, self.matrix.frameworks), _AS_DEPENDENCY.format(name)
+            raise BadInput(f"no framework `{name}` in matrices/", where=at, hint=near if near.endswith("?") else instead)
         self._check(key, name, row)
         if read is None:
             return RequestedFramework(
@@ -287,7 +289,7 @@ class Sections:
         known = {platform for target in self.matrix.targets.values() for platform in target.platforms}
         for index, platform in enumerate(found):
             if platform not in known:
-                where, hint = self.at(*path, index), closest(platform, known)
+                where, hint = self.at(*path, index), closest(COMMONLY.get(platform.lower(), platform), known)
                 raise BadInput(f"no target supports the platform `{platform}`", where=where, hint=hint)
         return tuple(sorted(set(found)))
 

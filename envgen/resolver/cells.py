@@ -28,7 +28,7 @@ from envgen.model.facts import Bound, Build, Constraint, Matrix, Need, Platform,
 from envgen.model.gpu import Gpu
 from envgen.model.project import Project
 from envgen.model.requested import provider_of
-from envgen.model.resolution import AppliedBound, Choice
+from envgen.model.resolution import AppliedBound, Choice, DroppedPlatform
 from envgen.resolver.dependencies import dependencies_of
 from envgen.resolver.specs import requested_versions
 
@@ -276,3 +276,11 @@ def version_ranges(matrix: Matrix, project: Project) -> dict[str, tuple[Specifie
         for name, versions in matrix.frameworks[framework].needs:
             found.get(name, {}).setdefault(versions)
     return {framework: tuple(rows) for framework, rows in found.items()}
+
+
+def not_for(matrix: Matrix, project: Project, target: Target, platform: Platform) -> DroppedPlatform:
+    """That a target is not for a platform; and what to do where no CUDA target is, and the project has no other target for it."""
+    without = matrix.without_cuda.get((platform, ""))
+    has_cpu = any(matrix.targets[row.name].cuda is None for row in project.targets if row.name)
+    why = f": {without.text}; add a target cpu for it" if without and target.cuda and not has_cpu else ""
+    return DroppedPlatform(platform, Reason(f"target {target.name} is not for {platform}{why}", target.at))

@@ -17,7 +17,7 @@ from envgen.model.requested import as_asked, with_gpus, with_overrides, with_own
 from envgen.model.resolution import AppliedBound, Choice, DroppedPlatform, Obstacle, Resolution
 from envgen.resolver.availability import Availability, Counts, every_release, no_index
 from envgen.resolver.candidates import Candidates, code_of
-from envgen.resolver.cells import Cell, applied_bounds, cell_of, known_of_choices, warnings, with_older
+from envgen.resolver.cells import Cell, applied_bounds, cell_of, known_of_choices, not_for, warnings, with_older
 from envgen.resolver.dependencies import dependencies_of, left_out_of
 from envgen.resolver.pins import pins
 from envgen.resolver.search import Assignment, best, every, serve
@@ -174,7 +174,7 @@ def _at_once(candidates: Candidates, problem: Problem, refused: Refused) -> Sear
         cells = tuple(cell_of(problem.matrix, problem.project, target.on(platform), platform) for platform in own)
         if not cells or any(_never_served(candidates, cell) for cell in cells):
             return None
-        dropped = tuple(_not_for(target, platform) for platform in platforms if platform not in own)
+        dropped = tuple(not_for(problem.matrix, problem.project, target, platform) for platform in platforms if platform not in own)
         served[target.name] = _Served(cells=cells, dropped=dropped, obstacles=())
     found = _searched_with(candidates, served, refused)
     return found if found.assignment else None
@@ -227,7 +227,7 @@ def _cells(candidates: Candidates, target: Target, platforms: tuple[Platform, ..
     for platform in platforms:
         cell = own.get(platform)
         if cell is None:
-            dropped.append(_not_for(target, platform))
+            dropped.append(not_for(candidates.matrix, candidates.project, target, platform))
             continue
         reason, obstacles = _unserved(candidates, cell)
         met.extend(obstacles)
@@ -236,10 +236,6 @@ def _cells(candidates: Candidates, target: Target, platforms: tuple[Platform, ..
         else:
             cells.append(cell)
     return _Served(cells=tuple(cells), dropped=tuple(dropped), obstacles=tuple(met))
-
-
-def _not_for(target: Target, platform: Platform) -> DroppedPlatform:
-    return DroppedPlatform(platform, Reason(f"target {target.name} is not for {platform}", target.at))
 
 
 def _never_served(candidates: Candidates, cell: Cell) -> Reason | None:

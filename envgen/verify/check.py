@@ -67,7 +67,7 @@ def _on_cuda(found: Iterable[Case]) -> dict[str, Platform]:
 
 
 def _finding(rule: Rule[VerifyCheck], case: Case, package: LockedPackage | None, text: str) -> Finding:
-    name = f"{package.name} {package.version} {package.build}".rstrip() if package else ""
+    name = " ".join(filter(None, (package.name, package.version, package.build))) if package else ""
     chain = case.way(package) if package and case.lock.linked else ()
     return Finding(
         rule=rule.name,

@@ -39,9 +39,14 @@ class FileModel(BaseModel):
         known = {info.alias or name for name, info in cls.model_fields.items()}
         for key in data:
             if key not in known:
-                context = {"key": key, "hint": NO_INCLUDES if key in _INCLUDES else closest(key, known)}
-                raise PydanticCustomError("unknown_key", "unknown key", context)
+                hint = NO_INCLUDES if key in _INCLUDES else cls.meant_by(key, data[key]) or closest(key, known)
+                raise PydanticCustomError("unknown_key", "unknown key", {"key": key, "hint": hint})
         return data
+
+    @classmethod
+    def meant_by(cls, _: object, __: object) -> str:
+        """What to write instead of a key with a value, "" for the nearest key; `{written}` in it stands for the value."""
+        return ""
 
 
 Shape = TypeVar("Shape", bound=FileModel)
@@ -96,6 +101,12 @@ def _problem(document: Document, item: Any) -> BadInput:
         few, count = kind == "too_short", context.get("min_length", context.get("max_length"))
         text = f"expected at {'least' if few else 'most'} {count} item{'s' if count > 1 else ''}, not {context['actual_length']}"
         return BadInput(f"{_spell(path)}: {text}", where=document.at(*path), hint="add an item" if few else "remove one")
+    if kind == "list_type" and isinstance(item["input"], str | int | float):
+        text = document.written(path)
+        one = text if isinstance(item["input"], str) else f'"{text}"'
+        return BadInput(f"{_spell(path)}: expected a list", where=document.at(*path), hint=f"write [{one}]")
+    if "{written}" in hint:
+        hint = hint.replace("{written}", document.written(path))
     message = item["msg"].removeprefix("Value error, ").removeprefix("Input should be ")
     message = f"expected {message}" if item["msg"].startswith("Input should be ") else message
     return BadInput(
@@ -148,7 +159,30 @@ def _range(value: object) -> SpecifierSet:
     try:
         return version_range(text)
     except ValueError as error:
-        raise PydanticCustomError("version_range", "{text}", {"text": str(error), "hint": RANGE_HINT}) from None
+        raise PydanticCustomError("version_range", "{text}", {"text": str(error), "hint": _range_hint(text)}) from None
+
+
+def _range_hint(text: str) -> str:
+    """What to write instead of a text that is not a range."""
+    if text.lower() in ("latest", "newest", "any"):
+        return 'write "*": the newest that fits is taken'
+    built = re.fullmatch(rf"(?:==?)?({VERSION})\+[a-z0-9.]+", text)
+    if built:
+        return f'write "{built[1]}": the target says whether it is a build for CUDA'
+    caret = re.fullmatch(r"\^ ?(([0-9]{1,9})(?:\.[0-9]{1,9}){0,7})", text)
+    if caret:
+        return f'write ">={caret[1]},<{int(caret[2]) + 1}"'
+    meant = re.sub(r"^(?:v|[a-z]+ ?(?=[0-9]))|(?<=[0-9]) +(?=[<>=!])", lambda found: "," if found[0].isspace() else "", text)
+    meant = re.sub(r"\.[xX]$", ".*", meant)
+    return f'write "{meant}"' if meant != text and _is_range(meant) else RANGE_HINT
+
+
+def _is_range(text: str) -> bool:
+    try:
+        version_range(text)
+    except ValueError:
+        return False
+    return True
 
 
 Text = Annotated[str, BeforeValidator(_text)]

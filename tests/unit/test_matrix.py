@@ -24,7 +24,7 @@ from envgen.model.resolution import Choice
 from envgen.resolver.spelling import spelled
 
 REPO = Path(__file__).parents[2]
-ADDRESS = re.compile(r"(?s)matrices/[a-z_]+\.yaml:[1-9]\d*:[1-9]\d*: .")
+ADDRESS = re.compile(r"(?s)matrices/[a-z_-]+\.yaml:[1-9]\d*:[1-9]\d*: .")
 LINUX_AND_WINDOWS = {"linux-64", "linux-aarch64", "win-64"}
 SPEC = re.compile(r"(?:[a-z0-9-]+::)?[a-z0-9][a-z0-9_.-]*(?: (?:[0-9][0-9.]*\.\*|==[0-9][0-9a-z.]*)(?: [A-Za-z0-9_.*]+)?)?")
 

@@ -215,6 +215,18 @@ CASES: Mapping[str, Mapping[str, str]] = {
     "the copy of conda-forge at pixi's site": {
         "pixi.toml": PIXI.replace("conda-forge", "https://prefix.dev/conda-forge") + '[dependencies]\npython = "3.12.*"\npytorch-gpu = "*"\n'
     },
+    "a framework from a channel that only its own line names": {
+        "environment.yml": "channels: [nvidia, conda-forge]\ndependencies: [python=3.11, 'pytorch::pytorch=2.3.1', 'pytorch::pytorch-cuda=12.1']\n"
+    },
+    "packages for a Mac alone": {
+        "environment.yml": "channels: [apple, conda-forge]\ndependencies:\n- python=3.10\n- tensorflow-deps\n- pip: [tensorflow-macos==2.13, tensorflow-metal]\n"
+    },
+    "a compiler for one platform": {"environment.yml": "dependencies: [python=3.12, numpy, gxx_linux-aarch64]\n"},
+    "a CUDA that no target has, and a release that the matrices do not know": {
+        "environment.yml": "dependencies:\n- python=3.6\n- tensorflow-gpu=1.15.0\n- cudatoolkit=10.0\n"
+    },
+    "markers without files": {"environment.yml": "dependencies: [python=3.12, numpy, _libgcc_mutex=0.1=main, '_openmp_mutex=*=*_llvm']\n"},
+    "the channel of Anaconda": {"environment.yml": "channels: [pytorch, anaconda]\ndependencies: [python=3.12, numpy]\n"},
     "an index of wheels that a vendor built again": {
         "requirements.txt": "--index-url https://w.example/3.6/cuda12.6-ubi9/simple/\ntorch==2.6.0\n"
     },

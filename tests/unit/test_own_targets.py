@@ -88,7 +88,7 @@ def test_the_same_cuda_on_each_platform_is_one_cuda(real: Matrix) -> None:
         ('{old: {cuda: "12"}}', f"3:17: `12` is not one CUDA version\n\nhint: {CUDAS}"),
         ("{old: {cuda: newest}}", f"3:17: `newest` is not one CUDA version\n\nhint: {CUDAS}"),
         ('{old: {cuda: "12.7"}}', "3:17: no target has CUDA 12.7\n\nhint: the nearest are cu118, cu126"),
-        ("{old: {cuda: 12.6}}", f"3:17: targets.old.cuda: not a CUDA version\n\nhint: {CUDAS}"),
+        ("{old: {cuda: 12.6}}", '3:17: targets.old.cuda: expected a string, got the number 12.6\n\nhint: put it in quotes: "12.6"'),
         ("{old: {cuda: {}}}", f"3:17: targets.old.cuda: not a CUDA version\n\nhint: {CUDAS}"),
         ("{old: {cuda: {linux-64: none}}}", "3:24: linux-64 without CUDA, in a target with CUDA\n\nhint: a target is for CPU or for CUDA on all of its platforms: leave the platform out, and list it under `cpu`"),
         ('{old: {cuda: {osx-arm64: "12.6"}}}', f"3:24: CUDA 12.6 is not for osx-arm64, but for linux-64, win-64\n\nhint: {CUDAS}"),

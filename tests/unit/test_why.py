@@ -436,7 +436,7 @@ BROUGHT = {
         'python: "3.10"\nplatforms: [win-64]\nchannels: [conda-forge]\ndependencies: [tensorflow-gpu]\n',
         ["tensorflow"],
         ["tensorflow from conda-forge has no build for win-64, only for linux-64, linux-aarch64, osx-64, osx-arm64"],
-        {"add platform linux-64": "cu129: tensorflow 2.19.1"},
+        {"add platform linux-64: WSL2 on Windows runs the environments of linux-64, with CUDA through the driver of Windows": "cu129: tensorflow 2.19.1"},
     ),
     "a release from before the matrices": (
         'python: "3.7"\nplatforms: [linux-64]\ntargets: [cpu]\nchannels: [conda-forge]\ndependencies: [tensorflow-gpu=1.15]\n',
