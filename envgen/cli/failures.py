@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
+
+    import click
 
     from envgen.model.errors import EnvgenError
     from envgen.model.run import Failure
@@ -21,6 +23,16 @@ def error_text(error: EnvgenError) -> str:
 
         error.what = f"{error.what}\n\n{conflict_text(conflict(error.problem))}"
     return f"error: {error}"
+
+
+def exit_with(context: click.Context, errors: Collection[EnvgenError]) -> None:
+    """Print errors, and end with the highest of their exit codes; go on where there are none."""
+    from envgen.cli.console import echo
+
+    for error in errors:
+        echo(error_text(error), people=True, err=True)
+    if errors:
+        context.exit(max(error.exit_code for error in errors))
 
 
 def failures_text(failures: Sequence[Failure], projects: int) -> str:

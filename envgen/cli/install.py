@@ -12,7 +12,7 @@ import click
 
 from envgen.cli.console import echo, tell
 from envgen.cli.options import HERE, json_option, layout_of, network_options, root_option
-from envgen.model.errors import BadInput
+from envgen.model.errors import BadInput, EnvgenError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -182,19 +182,32 @@ def run(
 def list_(context: click.Context, projects: tuple[str, ...], as_json: bool, root: Path | None) -> None:
     """Show every target of PROJECTS (default: all): whether it is locked, where it is installed, whether that is up to date.
 
-    A lock is stale where it is not what its project and the matrices make now; `envgen check` says why.
+    A lock is stale where it is not what its project and the matrices make now; `envgen check` says why. Without PROJECTS, those
+    that cannot be read, or that have no choice, are errors at the end.
     """
     layout = layout_of(context, root)
     from envgen.cli.console import print_table
+    from envgen.cli.failures import exit_with
     from envgen.cli.refuse_stale import stale_locks
     from envgen.install import inventory
+    from envgen.matrix.cached import cached_matrix
+    from envgen.project.cached import wrong_projects
 
-    found = inventory.rows(layout, projects)
+    wrong: dict[str, EnvgenError] = {}
+    try:
+        found = inventory.rows(layout, projects)
+    except EnvgenError:
+        wrong = {} if projects else wrong_projects(layout, cached_matrix(layout), layout.projects())
+        if not wrong:
+            raise
+        others = [name for name in layout.projects() if name not in wrong]
+        found = inventory.rows(layout, others) if others else ()
     stale, _ = stale_locks(layout, (row.project for row in found))
     found = tuple(replace(row, stale=stale.get((row.project, row.target), "")) for row in found)
     if as_json:
         echo(inventory.as_json(found))
     elif found:
         print_table(inventory.as_table(found))
-    else:
+    elif not wrong:
         raise BadInput("there is no project", where=layout.shown(layout.environments), hint="run `envgen init --project NAME`")
+    exit_with(context, wrong.values())

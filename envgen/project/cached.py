@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from envgen.cache import key_of, remembered
+from envgen.model.errors import EnvgenError
 from envgen.model.facts import Matrix
 from envgen.model.layout import LOCK, Layout
 from envgen.model.project import Project, RequestedTarget
@@ -47,6 +49,17 @@ def cached_project(
         for note in project.notes:
             reporter.say(f"{note.at}: {note.text}")
     return project if afresh else replace(project, targets=tuple(_as_locked(layout, name, row) for row in project.targets))
+
+
+def wrong_projects(layout: Layout, matrix: Matrix, names: Iterable[str]) -> dict[str, EnvgenError]:
+    """Why some of these projects cannot be told: they cannot be read, or no choice meets what they request."""
+    found: dict[str, EnvgenError] = {}
+    for name in names:
+        try:
+            cached_project(layout, matrix, name)
+        except EnvgenError as error:
+            found[name] = error
+    return found
 
 
 def is_own_target(layout: Layout, matrix: Matrix, word: str) -> bool:

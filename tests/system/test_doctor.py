@@ -247,3 +247,34 @@ def test_what_gpus_yaml_knows_of_a_gpu_is_told(site: Workspace, nvml: FakeNvml) 
 def test_a_page_fits_a_terminal(site: Workspace, nvml: FakeNvml) -> None:
     done = doctor(site, nvml(driver="470.57.02", cuda=11040, gpus=f"{V100},{A100}", mig="1:0"))
     assert max(map(len, done.out.splitlines())) <= 120
+
+
+WRONG = {
+    "python": ("python: {\n", 2, "not YAML"),
+    "choice": (
+        'python: "3.13"\nframeworks: {tensorflow: "*"}\ntargets: [gpu]\nplatforms: [linux-64]\nchannels: [conda-forge]\n',
+        3,
+        "no choice meets every requirement",
+    ),
+}
+
+
+@pytest.mark.parametrize("kinds", [("python",), ("choice",), ("choice", "python")])
+def test_the_machine_and_the_other_projects_are_shown_where_one_is_wrong(workspace: Workspace, kinds: tuple[str, ...]) -> None:
+    workspace.project("good", 'python: "3.12"\ntargets: [cpu]\nplatforms: [linux-64]\nchannels: [conda-forge]\n')
+    before = {words: workspace.envgen(*words) for words in (("doctor",), ("list",), ("doctor", "--json"), ("list", "--json"))}
+    for name in kinds:
+        workspace.project(name, WRONG[name][0])
+    for words, alone in before.items():
+        done = workspace.envgen(*words)
+        assert (done.out, done.status) == (alone.out, max(WRONG[name][1] for name in kinds)), done.err
+        assert done.err.count("error: ") == len(kinds)
+        assert all(f"environments/{name}/project.yaml" in done.err and WRONG[name][2] in done.err for name in kinds)
+        named = workspace.envgen(*words, kinds[0])
+        assert (named.out, named.status) == ("", WRONG[kinds[0]][1])
+
+
+def test_a_repository_of_wrong_projects_alone_lists_none(workspace: Workspace) -> None:
+    workspace.project("python", WRONG["python"][0])
+    done = workspace.envgen("list")
+    assert (done.out, done.status, done.err.count("error: ")) == ("", 2, 1)
