@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
-from conftest import REPO, Run, Workspace, clean_environment
+from conftest import REPO, Run, Workspace, clean_environment, some
 from nvml.build import FakeNvml, absent_nvml, changes
 
 from envgen.machine.system import current_platform
@@ -265,7 +265,7 @@ def test_the_machine_and_the_other_projects_are_shown_where_one_is_wrong(workspa
     before = {words: workspace.envgen(*words) for words in (("doctor",), ("list",), ("doctor", "--json"), ("list", "--json"))}
     for name in kinds:
         workspace.project(name, WRONG[name][0])
-    for words, alone in before.items():
+    for words, alone in some(before.items(), 4):
         done = workspace.envgen(*words)
         assert (done.out, done.status) == (alone.out, max(WRONG[name][1] for name in kinds)), done.err
         assert done.err.count("error: ") == len(kinds)
