@@ -20,24 +20,23 @@ def doctor(context: click.Context, projects: tuple[str, ...], as_json: bool, roo
 
     Without PROJECTS, show every project of the repository; outside a repository, the targets that this machine could run. The exit
     code is 1 if an error was found, or if a named project has no locked target that runs here. A project that cannot be read, or
-    that has no choice, is an error at the end, unless it is named.
+    that has no choice, is an error after the others are shown, or at once where it is named.
     """
     from envgen.cli.console import page_width
     from envgen.cli.failures import exit_with
     from envgen.cli.refuse_stale import stale_locks
     from envgen.machine import report
     from envgen.machine.doctor import diagnose, with_stale
-    from envgen.project.cached import cached_project, wrong_projects
+    from envgen.project.cached import cached_project, projects_and_errors
 
     layout = layout_of(context, root) if projects else layout_or_none(context, root)
     facts, matrix = facts_of(layout)
-    every = layout.projects() if layout and not projects else ()
-    wrong = wrong_projects(facts, matrix, every)
-    names = dict.fromkeys(projects or (name for name in every if name not in wrong))
-    found = diagnose(facts, matrix, [cached_project(facts, matrix, name) for name in names], requested=bool(projects))
-    stale, _ = stale_locks(facts, names)
+    shown, errors = projects_and_errors(facts, matrix, layout.projects() if layout and not projects else ())
+    shown |= {name: cached_project(facts, matrix, name) for name in projects}
+    found = diagnose(facts, matrix, [*shown.values()], requested=bool(projects))
+    stale, _ = stale_locks(facts, shown)
     found = with_stale(found, stale)
     echo(report.as_json(found) if as_json else report.page(found, page_width()), people=not as_json)
-    exit_with(context, wrong.values())
+    exit_with(context, errors)
     if found.failed:
         context.exit(1)

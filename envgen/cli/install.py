@@ -191,23 +191,22 @@ def list_(context: click.Context, projects: tuple[str, ...], as_json: bool, root
     from envgen.cli.refuse_stale import stale_locks
     from envgen.install import inventory
     from envgen.matrix.cached import cached_matrix
-    from envgen.project.cached import wrong_projects
+    from envgen.project.cached import projects_and_errors
 
-    wrong: dict[str, EnvgenError] = {}
+    errors: list[EnvgenError] = []
     try:
         found = inventory.rows(layout, projects)
     except EnvgenError:
-        wrong = {} if projects else wrong_projects(layout, cached_matrix(layout), layout.projects())
-        if not wrong:
+        if projects:
             raise
-        others = [name for name in layout.projects() if name not in wrong]
-        found = inventory.rows(layout, others) if others else ()
+        others, errors = projects_and_errors(layout, cached_matrix(layout), layout.projects())
+        found = inventory.rows(layout, [*others]) if others else ()
     stale, _ = stale_locks(layout, (row.project for row in found))
     found = tuple(replace(row, stale=stale.get((row.project, row.target), "")) for row in found)
     if as_json:
         echo(inventory.as_json(found))
     elif found:
         print_table(inventory.as_table(found))
-    elif not wrong:
+    elif not errors:
         raise BadInput("there is no project", where=layout.shown(layout.environments), hint="run `envgen init --project NAME`")
-    exit_with(context, wrong.values())
+    exit_with(context, errors)

@@ -51,15 +51,16 @@ def cached_project(
     return project if afresh else replace(project, targets=tuple(_as_locked(layout, name, row) for row in project.targets))
 
 
-def wrong_projects(layout: Layout, matrix: Matrix, names: Iterable[str]) -> dict[str, EnvgenError]:
-    """Why some of these projects cannot be told: they cannot be read, or no choice meets what they request."""
-    found: dict[str, EnvgenError] = {}
+def projects_and_errors(layout: Layout, matrix: Matrix, names: Iterable[str]) -> tuple[dict[str, Project], list[EnvgenError]]:
+    """These projects by name, without those that cannot be read or have no choice, and the errors of those."""
+    found: dict[str, Project] = {}
+    errors: list[EnvgenError] = []
     for name in names:
         try:
-            cached_project(layout, matrix, name)
+            found[name] = cached_project(layout, matrix, name)
         except EnvgenError as error:
-            found[name] = error
-    return found
+            errors.append(error)
+    return found, errors
 
 
 def is_own_target(layout: Layout, matrix: Matrix, word: str) -> bool:
