@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import ExitStack
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -50,7 +54,53 @@ def nvml(request: pytest.FixtureRequest) -> FakeNvml:
     return fake
 
 
+# Forks for each line that it reads: most of a child's time would be imports. pynvml alone is left to the children, not what it imports.
+FORKS = """
+import ctypes.util, json, os, string, sys, tempfile
+import envgen.machine.nvml
+for line in sys.stdin:
+    code, environment = json.loads(line)
+    with tempfile.TemporaryFile("w+") as out, tempfile.TemporaryFile("w+") as err:
+        if not os.fork():
+            os.dup2(out.fileno(), 1)
+            os.dup2(err.fileno(), 2)
+            os.environ.clear()
+            os.environ.update(environment)
+            exec(code, {"__name__": "__main__"})
+            sys.exit()
+        status = os.waitstatus_to_exitcode(os.wait()[1])
+        out.seek(0), err.seek(0)
+        print(json.dumps([status, out.read(), err.read()]), flush=True)
+"""
+STARTED = ExitStack()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _ended() -> Iterator[None]:
+    with STARTED:
+        yield
+    forking.cache_clear()
+
+
+@cache
+def forking(places: tuple[tuple[str, str], ...]) -> subprocess.Popen[str]:
+    """A process that forks children, with the variables that count when a process starts."""
+    command = [sys.executable, "-W", "error", "-c", FORKS]
+    process = subprocess.Popen(command, env=dict(places), cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    return STARTED.enter_context(process)
+
+
 def child(code: str, environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
+    if not hasattr(os, "fork"):
+        return new_child(code, environment)
+    process = forking(tuple((name, environment[name]) for name in ("LD_LIBRARY_PATH", "PYTHONPATH") if name in environment))
+    assert process.stdin and process.stdout
+    process.stdin.write(f"{json.dumps([code, environment])}\n")
+    process.stdin.flush()
+    return subprocess.CompletedProcess(code, *json.loads(process.stdout.readline()))
+
+
+def new_child(code: str, environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-W", "error", "-c", code]
     return subprocess.run(command, env=environment, cwd=ROOT, capture_output=True, text=True, check=False, timeout=60)
 
@@ -296,5 +346,5 @@ def test_asking_twice_gives_the_same(nvml: FakeNvml) -> None:
 
 
 def test_importing_the_room_does_not_import_pynvml() -> None:
-    done = child("import sys, envgen.machine.nvml; print('pynvml' in sys.modules)", absent_nvml())
+    done = new_child("import sys, envgen.machine.nvml; print('pynvml' in sys.modules)", absent_nvml())
     assert (done.returncode, done.stdout.strip()) == (0, "False")
