@@ -79,7 +79,8 @@ def _kept(matrix: Matrix, project: Project) -> Iterator[Kept]:
         with_older[wish.name] = {p: {**exact, **others}[p] for p in asked if p in exact or p in others}
         own[wish.name] = exact or others
     yield with_older
-    yield own
+    if own != with_older:
+        yield own
 
 
 def kept(matrix: Matrix, project: Project, name: str) -> list[tuple[Platform, ...]]:
@@ -120,9 +121,15 @@ def _environments(
     """Every set of framework versions and builds that one target can have on all of these platforms with this python."""
     platforms = tuple(variants)
     builds = [
-        [(release, row) for release in matrix.frameworks[wish.framework].releases for row in product(*variants.values()) if _offered(matrix, project, wish, release, all(one == target.cuda for one in row))]
+        [
+            (release, row)
+            for release in matrix.frameworks[wish.framework].releases
+            for row in product(*variants.values())
+            if _offered(matrix, project, wish, release, all(one == target.cuda for one in row))
+            and all(_builds(matrix, project, wish, release, *place, python) for place in zip(row, platforms, strict=True))
+        ]
         for wish in project.frameworks
-    ]  # fmt: skip
+    ]
     return [
         {release.framework: (release.version, _built(platforms, row)) for release, row in chosen}
         for chosen in product(*builds)
@@ -153,6 +160,24 @@ def _offered(matrix: Matrix, project: Project, wish: RequestedFramework, release
     return bool(rows) and (own or rows[0].newer_minor) and set(rows[0].channels) <= set(project.channels)
 
 
+def _builds(
+    matrix: Matrix,
+    project: Project,
+    wish: RequestedFramework,
+    release: Release,
+    variant: Variant,
+    platform: Platform,
+    python: Version,
+) -> list[Build]:
+    """The builds of a release for a variant on a platform with a python."""
+    provider = _provider(matrix, project, wish)
+    return [
+        build
+        for build in release.builds
+        if build.provider == provider and variant in build.variants and platform in build.platforms and python in build.pythons
+    ]
+
+
 def _installable(
     matrix: Matrix,
     project: Project,
@@ -166,12 +191,8 @@ def _installable(
     rows: list[list[Build]] = [
         [
             build
-            for build in release.builds
-            if build.provider == _provider(matrix, project, wish)
-            and variant in build.variants
-            and platform in build.platforms
-            and python in build.pythons
-            and _goes_with(matrix, wish, build, variant, release.version, chosen)
+            for build in _builds(matrix, project, wish, release, variant, platform, python)
+            if _goes_with(matrix, wish, build, variant, release.version, chosen)
         ]
         for wish, (release, variant) in zip(wishes, chosen, strict=True)
     ]
