@@ -231,10 +231,14 @@ VALUES = st.one_of(
     st.text(max_size=5),
     st.from_regex(r"[0-9<>=!~.,* ab-]{1,9}", fullmatch=True),
 )  # fmt: skip
-SHORT = {path: data_of(path.read_text(encoding="utf-8")) for path in FILES}
-for tree in SHORT.values():
-    for key in ("releases", "constraints", "gpus"):
-        tree.update({key: tree[key][:2]} if isinstance(tree.get(key), list) else {})
+
+
+@cache
+def short(file: Path) -> Any:
+    """What a file says, with few rows in its lists."""
+    tree = data_of(file.read_text(encoding="utf-8"))
+    lists = {key: tree[key][:2] for key in ("releases", "constraints", "gpus") if isinstance(tree.get(key), list)}
+    return {**tree, **lists}
 
 
 def paths(data: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
@@ -243,7 +247,9 @@ def paths(data: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
         yield from paths(value, (*path, key))
 
 
-PATHS = {file: sorted(paths(tree), key=str) for file, tree in SHORT.items()}
+@cache
+def places(file: Path) -> list[tuple[Any, ...]]:
+    return sorted(paths(short(file)), key=str)
 
 
 def replaced(data: Any, path: tuple[Any, ...], value: Any) -> Any:
@@ -254,17 +260,19 @@ def replaced(data: Any, path: tuple[Any, ...], value: Any) -> Any:
     return copy
 
 
-MATRIX = {path.name: parse(yaml_of(SHORT[path]), f"matrices/{path.name}") for path in SHORT if path.parent.name == "matrices"}
+@cache
+def short_matrix() -> dict[str, Document]:
+    return {path.name: parse(yaml_of(short(path)), f"matrices/{path.name}") for path in FILES if path.parent.name == "matrices"}
 
 
 def test_the_short_files_are_right_before_they_are_changed() -> None:
-    assert matrix_of(MATRIX).frameworks
+    assert matrix_of(short_matrix()).frameworks
 
 
 def wholly_loads(file: Path, text: str, folder: Path) -> bool:
     """Whether the loader accepts a file, names of other files included."""
     if FILES[file] != "project":
-        return refused(lambda: matrix_of({**MATRIX, file.name: parse(text, f"matrices/{file.name}")})) is None
+        return refused(lambda: matrix_of({**short_matrix(), file.name: parse(text, f"matrices/{file.name}")})) is None
     (folder / "project.yaml").write_text(text, encoding="utf-8")
     return refused(lambda: load_project(folder / "project.yaml", "project.yaml", real_matrix())) is None
 
@@ -272,8 +280,8 @@ def wholly_loads(file: Path, text: str, folder: Path) -> bool:
 @examples(300)
 @given(st.data())
 def test_whatever_the_loader_accepts_the_schema_accepts(tmp_path_factory: pytest.TempPathFactory, data: st.DataObject) -> None:
-    file = data.draw(st.sampled_from(sorted(SHORT)))
-    place = data.draw(st.sampled_from(PATHS[file]))
-    text = yaml_of(replaced(SHORT[file], place, data.draw(VALUES)))
+    file = data.draw(st.sampled_from(sorted(FILES)))
+    place = data.draw(st.sampled_from(places(file)))
+    text = yaml_of(replaced(short(file), place, data.draw(VALUES)))
     if wholly_loads(file, text, tmp_path_factory.getbasetemp()):
         assert fits(FILES[file], parse(text, "f.yaml").data)
