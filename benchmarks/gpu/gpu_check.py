@@ -1,6 +1,6 @@
 """`make gpu-check`: does envgen say the right things on a machine with a GPU? Docs: docs/gpu-check.md.
 
-    python3 benchmarks/gpu/gpu_check.py [--wheels DIR] [--python FILE]... [--out DIR] [--raw FILE] [--double]
+    python3 benchmarks/gpu/gpu_check.py [--wheels DIR] [--envgen FILE] [--python FILE]... [--out DIR] [--raw FILE] [--double]
 
 Standard library only, and no network: with `--wheels` it installs envgen from that folder into a scratch folder, else it runs the
 envgen that this Python imports. Every step is caught, timed and reported; none keeps the next from running. Without a driver, or with
@@ -464,6 +464,7 @@ def options(argv: Sequence[str] | None) -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser(description=str(__doc__).partition("\n")[0])
     parser.add_argument("--wheels", type=Path, help="the folder that `make gpu-pack` filled")
+    parser.add_argument("--envgen", help="the program to check, in place of the envgen that this Python imports")
     parser.add_argument("--python", action="append", default=[], help="an interpreter to probe; may be repeated")
     parser.add_argument("--out", type=Path, help="the folder for the report (default: benchmarks/gpu/, if the machine has a GPU)")
     parser.add_argument("--raw", type=Path, help="a file for everything that was said, which may name paths of this machine")
@@ -500,6 +501,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     with tempfile.TemporaryDirectory(prefix="gpu-check-", ignore_cleanup_errors=True) as scratch:
         begun = time.monotonic()
         envgen, how, folders = envgen_command(Path(scratch), chosen.wheels.absolute() if chosen.wheels else None)
+        if chosen.envgen:
+            envgen, how = [chosen.envgen], "the program that was named"
         print(f"envgen: {how} ({time.monotonic() - begun:.1f} s)", flush=True)
         variables = {"ENVGEN_CACHE": f"{scratch}/cache", **({} if chosen.wheels else {"PYTHONPATH": str(REPO)})}
         plugin = "envgen" if chosen.wheels else "envgen.cli.pytest_plugin"  # an installed one has a name of its own

@@ -8,7 +8,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from conftest import REPO, clean_environment
+from conftest import REPO, Workspace, clean_environment
+from system import forks
 
 from envgen.machine.system import current_platform
 
@@ -19,11 +20,12 @@ SCRIPT = REPO / "benchmarks" / "gpu" / "gpu_check.py"
 
 
 @pytest.mark.skipif(current_platform() != "linux-64", reason="the example projects have CUDA targets for linux-64")
-def test_a_made_up_machine_passes_and_its_report_names_no_path(tmp_path: Path) -> None:
-    environment = {
-        name: value for name, value in clean_environment(tmp_path).items() if name not in ("PYTHONPATH", "PYTHONWARNINGS")
-    }
+def test_a_made_up_machine_passes_and_its_report_names_no_path(tmp_path: Path, workspace: Workspace) -> None:
+    environment = {name: value for name, value in clean_environment(tmp_path).items() if name != "PYTHONPATH"}
+    assert workspace.envgen("--version").status == 0  # so that there is a process that forks
+    forks.program(tmp_path / "envgen")
     argv = [sys.executable, str(SCRIPT), "--double", "--out", str(tmp_path / "out"), "--raw", str(tmp_path / "raw.json")]
+    argv += ["--envgen", str(tmp_path / "envgen")]
     done = subprocess.run(argv, env=environment, cwd=tmp_path, capture_output=True, text=True, timeout=300, check=False)
     assert (done.returncode, done.stderr) == (0, ""), done.stdout
     assert "the machine is made up with a double of NVML" in done.stdout
