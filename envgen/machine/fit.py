@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from types import MappingProxyType
 
 from packaging.specifiers import SpecifierSet
@@ -19,7 +20,7 @@ from envgen.matrix.gpu_code import BUILD
 from envgen.matrix.gpu_names import gpu_named
 from envgen.matrix.hardware import cudnn_pin, driver_os, has_code, no_code_text, runs_with
 from envgen.model.errors import BadInput
-from envgen.model.facts import Matrix, Platform, Release, Target, Variant, driver_text
+from envgen.model.facts import Constraint, Matrix, Platform, Release, Target, Variant, driver_text
 from envgen.model.gpu import Gpu
 from envgen.model.machine import Fit, LockedTarget, Machine, RunMode, System
 from envgen.model.project import Project, RequestedFramework
@@ -177,7 +178,7 @@ def _virtual_packages(target: Target, platform: Platform, system: System | None)
         yield _Refusal(why, (f"use a machine with a processor of level {level}",))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)  # without slots: a cached property needs a place
 class _CudaCheck:
     """One CUDA target on one machine; `driver_os` is the system that the driver is for, "linux" or "windows".
 
@@ -191,6 +192,13 @@ class _CudaCheck:
     platform: Platform
     driver_os: str
     wanted: tuple[Wanted, ...]
+
+    @cached_property
+    def _about_gpus(self) -> list[Constraint]:
+        """What may refuse a GPU."""
+        return [
+            rule for rule in self.matrix.constraints if not rule.warn and any(c.axis == "gpu" for c in (*rule.when, *rule.need))
+        ]
 
     @property
     def native(self) -> Variant:
@@ -240,10 +248,7 @@ class _CudaCheck:
             return no_code_text(toolkit, gpu)
         build: Known = {BUILD: (target.cuda,)} if target.cuda else {}
         known = {**known_of_target(target, self.platform), **build, "gpu": (gpu.capability,), **chosen}
-        about_gpus = (
-            rule for rule in self.matrix.constraints if not rule.warn and any(c.axis == "gpu" for c in (*rule.when, *rule.need))
-        )
-        violated = next((rule for rule in about_gpus if holds(rule, known) is False), None)
+        violated = next((rule for rule in self._about_gpus if holds(rule, known) is False), None)
         return f"{gpu.name}: {violation_text(violated, known)}" if violated else ""
 
     def _served_by(self, gpu: Gpu) -> tuple[str, ...]:
@@ -292,7 +297,8 @@ class _CudaCheck:
         floor, own = self.toolkit.floor.get(self.driver_os), self.toolkit.driver.get(self.driver_os)
         needs = f"needs driver {driver_text(floor)} or newer, and this is {driver}" if floor else f"runs on driver {driver}"
         since = f" on drivers before {driver_text(own)}" if own else ""
-        caution = f"code compiled at run time{_examples(self.matrix)} may fail{since}"
+        compilers = ", ".join(self.matrix.catalogue.compilers)
+        caution = f"code compiled at run time{f' ({compilers})' if compilers else ''} may fail{since}"
         return "minor", f"by minor-version compatibility: CUDA {cuda.major} {needs}", (caution,)
 
 
@@ -311,10 +317,6 @@ def _cuda_check(
         driver_os="windows" if system and system.wsl else driver_os(platform),
         wanted=tuple(wanted),
     )
-
-
-def _examples(matrix: Matrix) -> str:
-    return f" ({', '.join(matrix.catalogue.compilers)})" if matrix.catalogue.compilers else ""
 
 
 def _cuda_of(fit: Fit) -> Version:
