@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import reduce
 from operator import and_
@@ -113,12 +113,12 @@ def cell_of(matrix: Matrix, project: Project, target: Target, platform: Platform
     undecided, unsatisfiable = [], next(_hardware_reasons(matrix, project, target, platform), None)
     absent = matrix.frameworks.keys() - {requested.framework for requested in project.frameworks} - known.keys()
     for constraint in (*matrix.constraints, *_relevant(matrix, known)):
-        if any(condition.axis in absent for condition in constraint.when):
+        if not _may_apply(constraint.when, known, absent):
             continue
         verdict = holds(constraint, known)
         if verdict is False and not constraint.warn:
             unsatisfiable = unsatisfiable or Reason(violation_text(constraint, known), constraint.at)
-        elif _may_change(constraint, known) and _may_apply(constraint.when, known):
+        elif _may_change(constraint, known):
             undecided.append(constraint)
     return Cell(
         target=target,
@@ -168,8 +168,8 @@ def _may_change(constraint: Constraint, known: Known) -> bool:
     return any(condition.axis not in known for condition in (*constraint.when, *constraint.need))
 
 
-def _may_apply(when: Iterable[Condition], known: Known) -> bool:
-    return all(condition.axis not in known or fulfilled(condition, known) for condition in when)
+def _may_apply(when: Iterable[Condition], known: Known, absent: Collection[str]) -> bool:
+    return not any(row.axis in absent or (row.axis in known and not fulfilled(row, known)) for row in when)
 
 
 # --- what a choice means for a cell ---------------------------------------------------------------------------------------
