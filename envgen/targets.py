@@ -178,7 +178,7 @@ def newest_first(wanted: TargetRange, matrix: Matrix, wheels: Collection[str] = 
     range has no other.
     """
     found = sorted(_within(wanted, matrix), key=_place, reverse=True)
-    built = matrix.built_with(wheels)
+    built = matrix.built_with(wheels) if wheels else matrix.built
     return tuple([target for target in found if target.cuda in built] or found)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
+from functools import lru_cache
 
 from packaging.version import Version
 from rattler import MatchSpec, RepoDataRecord
@@ -57,6 +58,7 @@ def name_of(spec: MatchSpec) -> str:
     return str(spec.name.as_package_name().normalized)  # type: ignore[union-attr]
 
 
+@lru_cache(maxsize=10_000)
 def match_spec(spec: str) -> MatchSpec:
     """A spec as conda reads it: `numpy 1.2` is exactly 1.2. Raises BadInput where rattler cannot parse it."""
     try:
@@ -85,13 +87,22 @@ def plain_spec(text: str) -> tuple[str, bool]:
 
 
 def runs_on(record: RepoDataRecord, minor: Version) -> bool:
-    """Whether a record's dependencies on `python`, `python_abi` and `cpython` allow a Python minor.
+    """Whether a record is for a Python minor."""
+    return bool(allowed_pythons(record, [minor]))
+
+
+def allowed_pythons(record: RepoDataRecord, minors: Iterable[Version]) -> frozenset[Version]:
+    """The Python minors that a record's dependencies on `python`, `python_abi` and `cpython` allow.
 
     A build for every Python from one on (abi3) bounds `cpython` alone.
     """
-    some = (dep.split() for dep in record.depends if dep.startswith(("python", "cpython")))
-    wanted = [words for words in some if words[0] in ("python", "python_abi", "cpython")]
-    return all(admits(words[1], str(minor) if words[0] == "python_abi" else f"{minor}.99") for words in wanted if len(words) > 1)
+    some = (dep.split()[:2] for dep in record.depends if dep.startswith(("python", "cpython")))
+    wanted = [words for words in some if len(words) == 2 and words[0] in ("python", "python_abi", "cpython")]
+
+    def allows(minor: Version) -> bool:
+        return all(admits(versions, str(minor) if name == "python_abi" else f"{minor}.99") for name, versions in wanted)
+
+    return frozenset(filter(allows, minors))
 
 
 def unknown_packages(index: Index, names: Iterable[str], channels: Sequence[str], platforms: Sequence[Platform]) -> dict[str, str]:

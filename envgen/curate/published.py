@@ -11,7 +11,7 @@ from rattler import MatchSpec, RepoDataRecord
 
 from envgen.channels.channel import locate
 from envgen.channels.index import Index
-from envgen.channels.query import match_spec, matching_records, name_of, runs_on
+from envgen.channels.query import allowed_pythons, match_spec, matching_records, name_of
 from envgen.channels.versions import admits
 from envgen.curate.facts import specs, specs_for
 from envgen.curate.model import UNKNOWN_CUDA, Fact, PublishedBuild, Selection, VariantPackage
@@ -101,7 +101,7 @@ class BuildIndex:
         except InvalidVersion:
             return None
         needs = tuple(dict.fromkeys(self._needs(record, channel, platform)))
-        runs = frozenset(python for python in (*self.pythons, *_upcoming(self.pythons)) if runs_on(record, python))
+        runs = allowed_pythons(record, (*self.pythons, *_upcoming(self.pythons)))
         return PublishedBuild(
             package=record.name.normalized,
             version=version,
