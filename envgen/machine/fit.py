@@ -52,7 +52,7 @@ def choose_target(
 def choose(word: MachineWord, fits: Sequence[Fit], machine: Machine, project: Project) -> tuple[str, str]:
     """The newest CUDA target that runs; else, for `auto`, the CPU target; without a driver the newest CUDA target."""
     locked = [fit for fit in fits if fit.locked]
-    cuda = sorted((fit for fit in locked if fit.cuda), key=_cuda_of, reverse=True)
+    cuda = sorted((fit for fit in locked if fit.cuda), key=lambda fit: fit.cuda or Version("0"), reverse=True)
     cpu = next((fit.target for fit in locked if fit.cuda is None), None)
     newest = next((fit.target for fit in cuda if fit.runs), None)
     if newest and (word is MachineWord.GPU or cpu is None or machine.gpus or machine.hidden):
@@ -317,10 +317,6 @@ def _cuda_check(
         driver_os="windows" if system and system.wsl else driver_os(platform),
         wanted=tuple(wanted),
     )
-
-
-def _cuda_of(fit: Fit) -> Version:
-    return fit.cuda or Version("0")
 
 
 def _driver(machine: Machine) -> str:
