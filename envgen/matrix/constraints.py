@@ -109,16 +109,22 @@ def within(versions: SpecifierSet, version: Version) -> bool:
 
 def by_version(constraint: Constraint, toolkit: Toolkit, platform: Platform) -> Constraint:
     """The constraint with driver versions in place of driver names, for one toolkit on one platform."""
+    if not any(_names_driver(condition) for condition in (*constraint.when, *constraint.need)):
+        return constraint
     when, need = ([driver_version(c, toolkit, platform) for c in side] for side in (constraint.when, constraint.need))
     return replace(constraint, when=tuple(when), need=tuple(need))
 
 
 def driver_version(condition: Condition, toolkit: Toolkit, platform: Platform) -> Condition:
     """A condition on a driver's name as one on its version; any other condition unchanged."""
-    if condition.axis != "driver" or condition.versions is not None:
+    if not _names_driver(condition):
         return condition
     own = driver_text(toolkit.driver.get(driver_os(platform)) or Version("0"))
     return Condition("driver", SpecifierSet(f"{'<' if 'older' in condition.names else '>='}{own}"))
+
+
+def _names_driver(condition: Condition) -> bool:
+    return condition.axis == "driver" and condition.versions is None
 
 
 # --- in words -------------------------------------------------------------------------------------------------------------
