@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import cache
+from itertools import product
 
 from hypothesis import strategies as st
 from packaging.specifiers import SpecifierSet
@@ -29,8 +30,9 @@ NAMES = {None: "cpu", CUDAS[1]: "cu118", CUDAS[2]: "cu126"}
 _COUNTS = st.sampled_from([3, 2, 4, 5, 1])
 _MAJORS = st.sampled_from([9, 9, 8, None])
 _ROWS = st.sampled_from([1, 2, 1, 1, 1, 0])
-_PLATFORMS = st.sampled_from([PLATFORMS, PLATFORMS, PLATFORMS, PLATFORMS[:1], PLATFORMS[1:]])
-_PYTHONS = st.sampled_from([PYTHONS, PYTHONS, PYTHONS[1:], PYTHONS[:2], PYTHONS[2:], PYTHONS[:1]])
+_PLATFORMS = [frozenset(some) for some in (PLATFORMS, PLATFORMS, PLATFORMS, PLATFORMS[:1], PLATFORMS[1:])]
+_PYTHONS = [frozenset(some) for some in (PYTHONS, PYTHONS, PYTHONS[1:], PYTHONS[:2], PYTHONS[2:], PYTHONS[:1])]
+_PLACES = st.sampled_from(list(product(_PLATFORMS, _PYTHONS)))
 _MIXED = st.sampled_from([9, 8, 9, 8, None])
 _NEEDED = st.sampled_from(["==1.*", "==2.*", "==3.*", ">=2", "<3", ">=1"])
 _CUDAS = st.sampled_from([CUDAS, (*CUDAS, OLDER)])
@@ -54,8 +56,7 @@ def releases(draw: st.DrawFn, framework: str, mixed: bool, cudas: tuple[Version 
         rows = []
         for cuda in cudas:
             for _ in range(draw(_ROWS)):
-                platforms = frozenset(draw(_PLATFORMS))
-                pythons = frozenset(draw(_PYTHONS))
+                platforms, pythons = draw(_PLACES)
                 linked = None if cuda is None else draw(_MIXED) if mixed else major
                 rows.append(
                     Build(
