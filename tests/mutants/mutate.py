@@ -112,8 +112,10 @@ def mutants(text: str) -> list[Mutant]:
         known = hashlib.sha256(ast.dump(function).encode()).hexdigest()
         same: Counter[tuple[str, str]] = Counter()
         for number, (node, line) in enumerate(_inside(function)):
-            for way, made in enumerate(ways(node)):
-                change = _text(node), _text(made)
+            changed = list(ways(node))
+            before = _text(node) if changed else ""
+            for way, made in enumerate(changed):
+                change = before, _text(made)
                 same[change] += 1
                 found.append(
                     Mutant(
