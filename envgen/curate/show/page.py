@@ -49,7 +49,7 @@ class Published:
 
 def write_grid_page(path: Path, matrix: Matrix, query: Query, published: Published) -> str:
     """Write the page that opens with a query; returns what was done. Raises BadInput if another file is there already."""
-    return write_page(path, html(matrix, query, published))
+    return write_page(path, lambda: html(matrix, query, published))
 
 
 def html(matrix: Matrix, query: Query, published: Published = Published()) -> str:
