@@ -7,7 +7,7 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -63,10 +63,11 @@ def unwritable(error: OSError, where: object) -> BadInput:
     return BadInput(f"cannot be written: {error.strerror or error}", where=where, hint=f"{todo}; its files are unchanged")
 
 
-def write_page(path: Path, text: str) -> str:
-    """Write an HTML page; returns what was done. Raises BadInput if a file is there that is not such a page."""
+def write_page(path: Path, page: Callable[[], str]) -> str:
+    """Make an HTML page and write it; returns what was done. Raises BadInput, at once, where a file is that is not such a page."""
     if path.exists() and PAGE_MARK not in path.read_text(encoding="utf-8", errors="replace"):
         raise BadInput("exists, and envgen did not write it", where=path, hint="choose another name, or remove the file")
+    text = page()
     write_files(path.absolute().parent, [RenderedFile(path.name, text)], Layout(Path.cwd()))
     return f"wrote {path} ({len(text.encode()) // 1000} kB): open it in a browser, or send it"
 

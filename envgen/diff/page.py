@@ -24,7 +24,7 @@ ul { margin-top: 0 } li { overflow-wrap: anywhere } code { font-size: .9em; back
 
 def write_diff_page(path: Path, found: Difference) -> str:
     """Write the page; returns what was done. Raises BadInput if another file is there already."""
-    return write_page(path, diff_page(found))
+    return write_page(path, lambda: diff_page(found))
 
 
 def diff_page(found: Difference) -> str:

@@ -56,6 +56,10 @@ def required_gpu(matrix: Matrix, text: str, where: object) -> Gpu:
     if alone != text.strip() and (one := gpu_named(matrix, alone)):
         hint = f"write {one.written}: how many there are makes no difference"
         raise BadInput(f"`{text}` is more than the name of a GPU", where=where, hint=hint)
+    for other in matrix.gpu_names.others:
+        if any(map(_any_of(other.words).match, _WORDS.findall(text.lower()))):
+            hint = f"leave it out: {other.instead}"
+            raise BadInput(f"`{text}` is a GPU of {other.maker}, which does not run CUDA", where=where, hint=hint)
     near = _near(matrix, text.strip().lower())
     hint = f"did you mean `{near.name}` ({near.capability})? {_HINT}" if near else _HINT
     raise BadInput(f"no GPU `{text}` in matrices/gpus.yaml", where=where, hint=hint)
@@ -72,7 +76,7 @@ def _bare(matrix: Matrix, capability: Version) -> Gpu:
 def _models(matrix: Matrix, plain: str) -> list[Gpu]:
     """The models that a text may mean: those that have all its words, else those that do without the brands."""
     for keys in _spellings(matrix, plain):
-        for brands in (frozenset[str](), matrix.gpu_brands):
+        for brands in (frozenset[str](), matrix.gpu_names.brands):
             wanted = {"".join(word for word in key if word not in brands) for key in keys}
             found = [gpu for gpu in matrix.gpus.values() if "".join(_own_words(matrix, gpu.name, brands)) in wanted - {""}]
             if found:
@@ -93,30 +97,40 @@ def _spellings(matrix: Matrix, plain: str) -> Iterator[list[tuple[str, ...]]]:
 
 def _own_words(matrix: Matrix, name: str, without: frozenset[str] = frozenset()) -> tuple[str, ...]:
     """The words of a name that tell models apart."""
-    return _telling(name.lower(), matrix.gpu_words, without)
+    return _telling(name.lower(), matrix.gpu_names.beside, without)
 
 
 @cache
 def _telling(name: str, beside: frozenset[str], without: frozenset[str]) -> tuple[str, ...]:
     """The same, once for each name: the names of all models are compared with each that is asked for."""
     words = (word for word in _WORDS.findall(name) if word not in without)
-    return tuple(word for word in words if not _beside(beside).match(word))
+    return tuple(word for word in words if not _any_of(beside).match(word))
 
 
 @cache
-def _beside(words: frozenset[str]) -> re.Pattern[str]:
+def _any_of(words: frozenset[str]) -> re.Pattern[str]:
     """What one of the words matches, of which some hold a pattern."""
     return re.compile("|".join(translate(word) for word in sorted(words)) or r"(?!)")
 
 
 def _near(matrix: Matrix, plain: str) -> Gpu | None:
-    """A model that may be meant: with an O for a 0, or nearly the same number, so of the same generation. None if in doubt."""
+    """A model that may be meant: with an O for a 0, the same number, or nearly so: of the same generation. None if in doubt."""
     misread = _models(matrix, _DIGITS.sub(lambda word: word[0].translate(_MISREAD), plain))
     if len({gpu.capability for gpu in misread}) == 1:
         return misread[0]
-    wanted = _shape("".join(_own_words(matrix, plain, matrix.gpu_brands)))
-    found = [gpu for gpu in matrix.gpus.values() if _shape("".join(_own_words(matrix, gpu.name, matrix.gpu_brands))) == wanted]
-    return found[0] if wanted and len({gpu.capability for gpu in found}) == 1 else None
+    brands = matrix.gpu_names.brands
+    for alike in (_number, _shape):
+        wanted = alike("".join(_own_words(matrix, plain, brands)))
+        found = [gpu for gpu in matrix.gpus.values() if wanted and alike("".join(_own_words(matrix, gpu.name, brands))) == wanted]
+        if len({gpu.capability for gpu in found}) == 1:
+            return min(found, key=lambda gpu: len(gpu.name))
+    return None
+
+
+def _number(name: str) -> tuple[str, str] | None:
+    """The number of a name and the letter before it: RTX A1000 is A1000 to many; None without a number of three digits."""
+    number = _NUMBER.search(name)
+    return (name[: number.start()][-1:], number[0]) if number and len(number[0]) > 2 else None
 
 
 def _shape(name: str) -> tuple[str, str, int] | None:

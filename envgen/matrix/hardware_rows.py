@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from envgen.matrix.conditions import no_repeats
-from envgen.matrix.hardware_schema import CodeRow, GpuRow
+from envgen.matrix.hardware_schema import CodeRow, GpuFile, GpuRow
 from envgen.model.address import Address
 from envgen.model.facts import Code
-from envgen.model.gpu import Compiled, Gpu
+from envgen.model.gpu import Compiled, Gpu, GpuNames, OtherGpus
 from envgen.yamlfile.document import Document
 
 
@@ -41,3 +41,9 @@ def gpus_of(document: Document, rows: Sequence[GpuRow]) -> Iterator[Gpu]:
         platforms = frozenset(row.platforms)
         for name, centre in (*((name, False) for name in row.models), *((name, True) for name in row.data_centre)):
             yield Gpu(name=name, capability=row.capability, data_centre=centre, platforms=platforms, tegra=row.tegra)
+
+
+def gpu_names_of(file: GpuFile) -> GpuNames:
+    """The words of names of GPUs."""
+    others = tuple(OtherGpus(row.maker, frozenset(row.words), row.instead) for row in file.others)
+    return GpuNames(frozenset(file.words), frozenset(file.brands), others)

@@ -43,10 +43,20 @@ class GpuRow(FileModel):
     )
 
 
+class OtherGpusRow(FileModel):
+    """The GPUs of a maker that do not run CUDA."""
+
+    maker: Text = Field(description="Who makes them: AMD.")
+    words: list[Text] = Field(description="Words that only names of these GPUs have: radeon, mi[0-9]*.")
+    instead: Text = Field(description="What somebody with such a GPU can do.")
+    because: Because
+
+
 class GpuFile(FileModel):
     """GPU models by compute capability."""
 
     because: Because
     words: list[Text] = Field(default=[], description="Words that a name may have beside those of its model: pcie, laptop, sxm*.")
     brands: list[Text] = Field(default=[], description="Words of models that people leave out: geforce, quadro.")
+    others: list[OtherGpusRow] = Field(default=[], description="GPUs that do not run CUDA, by who makes them.")
     gpus: list[GpuRow] = Field(description="One row for each compute capability, or several, newest first.")

@@ -21,7 +21,7 @@ from envgen.matrix.fields import AXES
 from envgen.matrix.files import PACKAGES, WITHDRAWN, default_text, matrix_texts
 from envgen.matrix.framework import framework_of
 from envgen.matrix.gpu_code import code_constraints, tegra
-from envgen.matrix.hardware_rows import gpus_of
+from envgen.matrix.hardware_rows import gpu_names_of, gpus_of
 from envgen.matrix.hardware_schema import GpuFile
 from envgen.matrix.package_schema import PackagesFile
 from envgen.matrix.packages import catalogue
@@ -77,8 +77,7 @@ def matrix_of(documents: Mapping[str, Document], shown: str = "matrices") -> Mat
         toolkits={toolkit.version: toolkit for toolkit in _toolkits(cuda, cuda_file)},
         cudnn=_cudnn(cudnn, cudnn_file),
         gpus={gpu.name.lower(): gpu for gpu in gpus_of(documents["gpus.yaml"], gpu_file.gpus)},
-        gpu_words=frozenset(gpu_file.words),
-        gpu_brands=frozenset(gpu_file.brands),
+        gpu_names=gpu_names_of(gpu_file),
         constraints=(
             *chain.from_iterable(rows for _, _, rows in found),
             *constraints(cuda, cuda_file.constraints),

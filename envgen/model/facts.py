@@ -19,7 +19,7 @@ from envgen.model.address import Address
 from envgen.model.advice import Advice
 from envgen.model.catalogue import Catalogue
 from envgen.model.condition import Condition
-from envgen.model.gpu import Compiled, Gpu
+from envgen.model.gpu import Compiled, Gpu, GpuNames
 from envgen.model.toolkit import Cudnn, Toolkit
 from envgen.model.withdrawn import Withdrawals
 
@@ -312,8 +312,7 @@ class Matrix:
     without_cuda: Mapping[tuple[Platform, str], Reason] = field(default_factory=dict)  # with "", and what a framework does instead
     also_runs: Mapping[Platform, tuple[Platform, Reason]] = field(default_factory=dict)  # whose environments a machine runs, too
     digest: str = field(default="", init=False, compare=False)  # of all files it was read from; "" for one that was changed since
-    gpu_words: frozenset[str] = frozenset()  # what the name of a GPU may have beside the words of a model; may hold `*`
-    gpu_brands: frozenset[str] = frozenset()  # words of models that people leave out
+    gpu_names: GpuNames = field(default_factory=GpuNames)
     withdrawn: Withdrawals = field(default_factory=dict)
     with_wheels: Matrix | None = field(default=None, compare=False, repr=False)  # where its wheels were left out: all facts
 

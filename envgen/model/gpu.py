@@ -42,6 +42,24 @@ class Gpu:
 
 
 @dataclass(frozen=True, slots=True)
+class OtherGpus:
+    """GPUs that do not run CUDA: who makes them, the words that only their names have (may hold `*`), and what to do for them."""
+
+    maker: str
+    words: frozenset[str]
+    instead: str
+
+
+@dataclass(frozen=True, slots=True)
+class GpuNames:
+    """The words of names of GPUs: what may be `beside` those of a model (may hold `*`), and which of its own people leave out."""
+
+    beside: frozenset[str] = frozenset()
+    brands: frozenset[str] = frozenset()
+    others: tuple[OtherGpus, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Compiled:
     """The code in some builds, as nvcc names it (sm_80, compute_90), and the specs that select just these builds."""
 

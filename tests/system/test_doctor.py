@@ -252,7 +252,7 @@ def test_a_page_fits_a_terminal(site: Workspace, nvml: FakeNvml) -> None:
 WRONG = {
     "python": ("python: {\n", 2, "not YAML"),
     "choice": (
-        'python: "3.13"\nframeworks: {tensorflow: "*"}\ntargets: [gpu]\nplatforms: [linux-64]\nchannels: [conda-forge]\n',
+        'python: "3.13"\nframeworks: {cupy: "12.*"}\ntargets: [gpu]\nplatforms: [linux-64]\nchannels: [conda-forge]\n',
         3,
         "no choice meets every requirement",
     ),

@@ -24,7 +24,6 @@ from envgen.model.errors import BadInput
 pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="only on Linux are there several processes")
 
 INTERRUPTED = "interrupted: files that were not replaced yet are unchanged"
-FORMATS = ((), ("--json",), ("--sarif",), ("--github",))
 PROCESSES = """
 import os, signal, sys
 os.sched_getaffinity = lambda _: set(range(int(os.environ["PROCESSORS"])))
@@ -85,16 +84,22 @@ def checked(site: Workspace, folder: Path, processors: int, *words: str, strike:
     return done, [int(line) for line in begun.read_text().split()]
 
 
-@pytest.mark.parametrize("words", FORMATS)
-def test_several_processes_find_what_one_finds(site: Workspace, tmp_path: Path, words: tuple[str, ...]) -> None:
+@pytest.mark.parametrize(("processors", "count"), [(2, 2), (16, 3)])
+def test_several_processes_find_what_one_finds(site: Workspace, tmp_path: Path, processors: int, count: int) -> None:
     """To the letter, in the same order, with an empty cache and with what they left in it."""
-    alone, begun = checked(site, tmp_path, 1, *words)
+    alone, begun = checked(site, tmp_path, 1, "--json")
     assert (alone.status, begun) == (1, [])
-    for processors, count in ((2, 2), (16, 3)):
-        done, begun = checked(site, tmp_path, processors, *words)
-        assert (done, len(begun)) == (alone, count)
-        assert all(map(ends, begun))
-        assert checked(site, tmp_path, processors, *words)[0] == alone
+    done, begun = checked(site, tmp_path, processors, "--json")
+    assert (done, len(begun)) == (alone, count)
+    assert all(map(ends, begun))
+    assert checked(site, tmp_path, processors, "--json")[0] == alone
+
+
+@pytest.mark.parametrize("words", [(), ("--sarif",), ("--github",)])
+def test_what_they_find_is_written_as_what_one_finds(site: Workspace, tmp_path: Path, words: tuple[str, ...]) -> None:
+    alone, _ = checked(site, tmp_path, 1, *words)
+    assert alone.status == 1
+    assert checked(site, tmp_path, 16, *words)[0] == alone
 
 
 def test_the_faults_are_of_many_kinds(site: Workspace, tmp_path: Path) -> None:

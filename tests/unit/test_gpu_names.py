@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from fnmatch import fnmatchcase
+
 import pytest
 from packaging.version import Version
 from unit.small import assert_none, refused
@@ -242,13 +245,48 @@ def test_what_is_no_gpu_is_none(real: Matrix, name: str) -> None:
         ("GTX 1085", "did you mean `GTX 1050` (6.1)?"),
         ("M4100", ""),
         ("RTX 5095", ""),
-        ("Radeon VII", ""),
+        ("RTX4090Ti", "did you mean `RTX 4090` (8.9)?"),
+        ("GTX 1070 Super", "did you mean `GTX 1070` (6.1)?"),
+        ("A1000", "did you mean `RTX A1000` (8.6)?"),
+        ("TPU v4", ""),
     ],
 )
 def test_a_hint_names_no_gpu_of_another_architecture(real: Matrix, name: str, hint: str) -> None:
     error = refused(lambda: required_gpu(real, name, "project.yaml:1:1"))
     assert error is not None and f"no GPU `{name}` in matrices/gpus.yaml" in str(error)
     assert error.hint.startswith(hint or "write a compute capability")
+
+
+@pytest.mark.parametrize(
+    ("name", "maker", "instead"),
+    [
+        ("MI300X", "AMD", "no target is for ROCm"),
+        ("AMD Instinct MI250", "AMD", "no target is for ROCm"),
+        ("Radeon VII", "AMD", "no target is for ROCm"),
+        ("RX 7900 XTX", "AMD", "no target is for ROCm"),
+        ("gfx1100", "AMD", "no target is for ROCm"),
+        ("M1", "Apple", "on osx-arm64"),
+        ("Apple M4 Max", "Apple", "on osx-arm64"),
+        ("Intel Arc A770", "Intel", "no target is for XPU"),
+    ],
+)
+def test_a_gpu_that_does_not_run_cuda_is_told_as_what_it_is(real: Matrix, name: str, maker: str, instead: str) -> None:
+    error = refused(lambda: required_gpu(real, name, "project.yaml:1:1"))
+    assert error is not None and error.what == f"`{name}` is a GPU of {maker}, which does not run CUDA"
+    assert error.hint.startswith(f"leave it out: {instead}")
+
+
+def test_no_word_of_another_maker_is_in_the_name_of_a_model(real: Matrix) -> None:
+    """But for `M4` and `M6`, which are Tesla and Apple's: a name that fits a model is that."""
+    both = [gpu.name for gpu in real.gpus.values() if any(map(_of(real), gpu.name.lower().split()))]
+    assert set(both) == {"M4", "M6"}
+    assert len(real.gpu_names.others) == 3
+
+
+def _of(real: Matrix) -> Callable[[str], bool]:
+    """Whether a word is one of another maker's."""
+    patterns = [pattern for other in real.gpu_names.others for pattern in other.words]
+    return lambda word: any(fnmatchcase(word, pattern) for pattern in patterns)
 
 
 def test_a_name_of_several_architectures_is_asked_back(real: Matrix) -> None:

@@ -49,7 +49,7 @@ class Published:
 
 def write_grid_page(path: Path, matrix: Matrix, query: Query, published: Published) -> str:
     """Write the page that opens with a query; returns what was done. Raises BadInput if another file is there already."""
-    return write_page(path, html(matrix, query, published))
+    return write_page(path, lambda: html(matrix, query, published))
 
 
 def html(matrix: Matrix, query: Query, published: Published = Published()) -> str:
@@ -160,8 +160,8 @@ def page_data(matrix: Matrix) -> Mapping[str, Any]:
         },
         "also": {platform: [other, _reason(reason)] for platform, (other, reason) in matrix.also_runs.items()},
         "date": facts_date(every),
-        "words": sorted(matrix.gpu_words),
-        "brands": sorted(matrix.gpu_brands),
+        "words": sorted(matrix.gpu_names.beside),
+        "brands": sorted(matrix.gpu_names.brands),
         "gpus": [[gpu.name, str(gpu.capability), sorted(gpu.platforms)] for gpu in matrix.gpus.values()],
         "branches": branches(matrix),
         "drivers": {system: _drivers(matrix, system) for system in ("linux", "windows")},
