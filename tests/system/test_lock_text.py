@@ -10,6 +10,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import cache
+from string import ascii_letters, ascii_lowercase, digits
 
 import pytest
 import yaml
@@ -143,7 +144,20 @@ def ours(text: str) -> tuple[str, str, str | None, str | None]:
     return spec.name, spec.version, spec.build, spec.channel
 
 
-VERSIONS = st.from_regex(r"(?:[0-9]!)?[0-9]{1,3}(?:[._][0-9a-zA-Z]{1,4}){0,3}(?:\+[a-z0-9]{1,4})?", fullmatch=True)
+def word(letters: str, least: int, most: int) -> st.SearchStrategy[str]:
+    """So many of some letters: what `from_regex` would draw letter by letter, drawn at once."""
+    return st.text(letters, min_size=least, max_size=most)
+
+
+def joined(*parts: str | st.SearchStrategy[str]) -> st.SearchStrategy[str]:
+    """Texts one after the other."""
+    return st.tuples(*(st.just(part) if isinstance(part, str) else part for part in parts)).map("".join)
+
+
+LOWER = ascii_lowercase + digits
+PARTS = st.lists(joined(st.sampled_from("._"), word(ascii_letters + digits, 1, 4)), max_size=3).map("".join)
+LOCAL = st.one_of(st.just(""), joined("+", word(LOWER, 1, 4)))
+VERSIONS = joined(st.sampled_from(["", *(f"{epoch}!" for epoch in digits)]), word(digits, 1, 3), PARTS, LOCAL)
 TERMS = st.one_of(
     st.just("*"),
     st.builds("".join, st.tuples(st.sampled_from(["", "==", "!=", "<=", ">=", "<", ">", "=", "~="]), VERSIONS)),
@@ -158,9 +172,9 @@ RANGES = (
     )
     .filter(lambda found: not re.search(r"[,|] +=[^=]", found))
 )  # MatchSpec takes what follows ` =` for a build
-BUILDS = st.from_regex(r"[a-z0-9_*.]{1,8}", fullmatch=True).filter(lambda build: not build.endswith((".conda", ".tar.bz2")))
+BUILDS = word(f"{LOWER}_*.", 1, 8).filter(lambda build: not build.endswith((".conda", ".tar.bz2")))
 NAMES = st.one_of(
-    st.from_regex(r"[a-z0-9_][a-z0-9_.-]{0,12}[a-z0-9]", fullmatch=True),
+    joined(word(f"{LOWER}_", 1, 1), word(f"{LOWER}_.-", 0, 12), word(LOWER, 1, 1)),
     st.sampled_from(
         ["null", "true", "yes", "on", "no", "y", "123", "1.5", "1e3", "0x1f", "0o7", "_r", "a" * 100, "b" * 101, "c" * 140]
     ),
@@ -264,13 +278,21 @@ ODD = [
 ]
 TEXTS = st.one_of(st.sampled_from(ODD), VERSIONS, st.text(st.characters(exclude_categories=["Cs"]), max_size=20))
 HEX = st.one_of(
-    st.from_regex(r"[0-9a-f]{32}", fullmatch=True),
-    st.from_regex(r"[0-9]{32}", fullmatch=True),
-    st.from_regex(r"[0-9]e[0-9]{30}", fullmatch=True),
+    word(f"{digits}abcdef", 32, 32),
+    word(digits, 32, 32),
+    joined(word(digits, 1, 1), "e", word(digits, 30, 30)),
     st.just("0b" + "1" * 30),
 )
 URLS = st.one_of(
-    st.from_regex(r"https://[a-z]{1,9}\.org/[a-z]{1,60}/noarch/[a-z0-9+!_.-]{1,60}\.conda", fullmatch=True),
+    joined(
+        "https://",
+        word(ascii_lowercase, 1, 9),
+        ".org/",
+        word(ascii_lowercase, 1, 60),
+        "/noarch/",
+        word(f"{LOWER}+!_.-", 1, 60),
+        ".conda",
+    ),
     TEXTS.map(lambda text: f"https://conda.anaconda.org/{text}"),
 )
 NAMED = ["A_USER", "B_TOKEN", "c"]
