@@ -18,6 +18,7 @@ from conftest import REPO, SAMPLE
 from hypothesis import Phase, example, given, settings
 from hypothesis import strategies as st
 from unit.small import examples, project_of, small_matrix
+from unit.texts import LOWER, joined, maybe, several, word
 
 from envgen.channels.channel import locate
 from envgen.formats.conda_specs import NotCovered, ranges, read_spec
@@ -144,20 +145,8 @@ def ours(text: str) -> tuple[str, str, str | None, str | None]:
     return spec.name, spec.version, spec.build, spec.channel
 
 
-def word(letters: str, least: int, most: int) -> st.SearchStrategy[str]:
-    """So many of some letters: what `from_regex` would draw letter by letter, drawn at once."""
-    return st.text(letters, min_size=least, max_size=most)
-
-
-def joined(*parts: str | st.SearchStrategy[str]) -> st.SearchStrategy[str]:
-    """Texts one after the other."""
-    return st.tuples(*(st.just(part) if isinstance(part, str) else part for part in parts)).map("".join)
-
-
-LOWER = ascii_lowercase + digits
-PARTS = st.lists(joined(st.sampled_from("._"), word(ascii_letters + digits, 1, 4)), max_size=3).map("".join)
-LOCAL = st.one_of(st.just(""), joined("+", word(LOWER, 1, 4)))
-VERSIONS = joined(st.sampled_from(["", *(f"{epoch}!" for epoch in digits)]), word(digits, 1, 3), PARTS, LOCAL)
+PARTS = several(joined(st.sampled_from("._"), word(ascii_letters + digits, 1, 4)), 3)
+VERSIONS = joined(maybe(word(digits, 1, 1), "!"), word(digits, 1, 3), PARTS, maybe("+", word(LOWER, 1, 4)))
 TERMS = st.one_of(
     st.just("*"),
     st.builds("".join, st.tuples(st.sampled_from(["", "==", "!=", "<=", ">=", "<", ">", "=", "~="]), VERSIONS)),
@@ -448,10 +437,11 @@ def with_pip(
     return replace(item, resolution=replace(item.resolution, project=project), wheels={"linux-64": tuple(wheels)})
 
 
-RELEASES = st.from_regex(r"(?:0|[1-9][0-9]{0,3})(?:\.(?:0|[1-9][0-9]{0,3})){0,3}", fullmatch=True)
+NUMBERS = st.integers(0, 9999).map(str)
+RELEASES = joined(NUMBERS, several(joined(".", NUMBERS), 3))
 OPERATORS = st.sampled_from(["==", "!=", ">=", "<=", "<", ">"])
 PIP_RANGES = st.lists(st.builds("{}{}".format, OPERATORS, RELEASES), max_size=3)
-PIP_NAMES = st.from_regex(r"[A-Za-z][A-Za-z0-9._-]{0,8}[a-z0-9]", fullmatch=True)
+PIP_NAMES = joined(word(ascii_letters, 1, 1), word(f"{ascii_letters}{digits}._-", 0, 8), word(LOWER, 1, 1))
 REQUIREMENTS = st.builds(
     "{}{}{}{}".format,
     PIP_NAMES,

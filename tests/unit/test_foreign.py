@@ -7,12 +7,14 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
+from string import ascii_lowercase, digits
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from unit.small import examples, refused
+from unit.texts import LOWER, joined, maybe, several, word
 
 from envgen.formats.conda_list import read_export, read_list_json
 from envgen.formats.conda_lock import read_lock
@@ -28,9 +30,12 @@ TORCH = f"{CHANNEL}/linux-64/pytorch-2.7.0-cuda126_mkl_py312_h30b5a27_300.conda"
 WHEEL = "https://wheels.example/einops-0.8.1-py3-none-any.whl"
 SHA, MD5 = "ab" * 32, "cd" * 16
 
-NAMES = st.from_regex(r"[a-z_][a-z0-9_]*(-[a-z0-9_]+)?", fullmatch=True)
-VERSIONS = st.from_regex(r"([1-9]!)?[0-9]{1,4}(\.[0-9]{1,3}){0,3}(rc1|\.post1|_p2)?", fullmatch=True)
-BUILDS = st.from_regex(r"(cuda126_|cpu_)?(py312)?h[0-9a-f]{7}_[0-9]{1,3}", fullmatch=True)
+NAMES = joined(word(f"{ascii_lowercase}_", 1, 1), word(f"{LOWER}_", 0), maybe("-", word(f"{LOWER}_", 1)))
+EPOCHS = maybe(word(digits[1:], 1, 1), "!")
+LATER = st.sampled_from(["", "rc1", ".post1", "_p2"])
+VERSIONS = joined(EPOCHS, word(digits, 1, 4), several(joined(".", word(digits, 1, 3)), 3), LATER)
+MADE_FOR = st.sampled_from(["", "cuda126_", "cpu_"])
+BUILDS = joined(MADE_FOR, st.sampled_from(["", "py312"]), "h", word(f"{digits}abcdef", 7, 7), "_", word(digits, 1, 3))
 TRIPLES = st.lists(st.tuples(NAMES, VERSIONS, BUILDS), min_size=1, max_size=6)
 
 

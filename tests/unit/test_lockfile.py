@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from string import ascii_lowercase, digits
 
 import pytest
 import yaml
@@ -12,6 +13,7 @@ from conftest import REPO, some
 from hypothesis import given
 from hypothesis import strategies as st
 from unit.small import examples, refused
+from unit.texts import LOWER, joined, maybe, several, word
 
 from envgen.formats.conda_lock import digest, metadata, read_lock, read_stamp, urls
 from envgen.formats.conda_lock_entries import build_of
@@ -85,8 +87,9 @@ def test_a_lock_of_an_older_envgen_has_a_stamp_without_cells() -> None:
     assert read_stamp(text, "f.yml") == replace(STAMP, cells={})
 
 
-NAMES = st.from_regex(r"[a-z][a-z0-9_.-]{0,8}", fullmatch=True)
-VERSIONS = st.from_regex(r"[0-9]{1,3}(\.[0-9]{1,3}){0,3}((rc|b|a)[0-9])?", fullmatch=True)
+NAMES = joined(word(ascii_lowercase, 1, 1), word(f"{LOWER}_.-", 0, 8))
+BEFORE = maybe(st.sampled_from(["rc", "b", "a"]), word(digits, 1, 1))
+VERSIONS = joined(word(digits, 1, 3), several(joined(".", word(digits, 1, 3)), 3), BEFORE)
 
 
 @examples(100)
