@@ -17,6 +17,7 @@ from packaging.version import Version
 
 from envgen.model.address import Address
 from envgen.model.advice import Advice
+from envgen.model.alias import Alias
 from envgen.model.catalogue import Catalogue
 from envgen.model.condition import Condition
 from envgen.model.gpu import Compiled, Gpu, GpuNames
@@ -281,18 +282,6 @@ class Target:
         """`CUDA 12.9`, `CPU`, or `CUDA 12.9 on linux-64, 12.8 on win-64`."""
         each = ", ".join(f"{cuda} on {platform}" for platform, cuda in self.by_platform.items())
         return f"CUDA {each}" if each else variant_text(self.cuda)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Alias:
-    """A word that people bring, and what it asks for: `cpu`, or a range of `cuda`; `version` is what its version is one of."""
-
-    framework: str  # "" for none
-    cpu: bool
-    cuda: SpecifierSet | None  # None: says nothing of CUDA
-    version: Literal["framework", "cuda", "none"]
-    because: str
-    at: Address
 
 
 @dataclass(frozen=True, kw_only=True)  # without slots: a cached property needs a place
