@@ -209,6 +209,11 @@ def _check_host(matrix: Matrix, framework: Framework) -> None:
     if host and host not in hosts:
         hint = closest(host, hosts)
         raise BadInput(f"companion-of: `{host}` is not a framework with releases, or a companion itself", where=at, hint=hint)
+    for spelling in (spelling for rows in framework.providers.values() for spelling in rows):
+        for name in spelling.built_against if host else ():
+            known = matrix.frameworks[host].providers
+            if name not in known and name not in framework.providers:
+                raise BadInput(f"built-against: {host} has no provider `{name}`", where=spelling.at, hint=closest(name, known))
     for build in (build for release in framework.releases for build in release.builds):
         for name, _ in build.needs:
             if name != host:

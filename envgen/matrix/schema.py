@@ -133,6 +133,13 @@ class SpellingRow(FileModel):
         alias="same-cuda",
         description="true where the CUDA builds of a companion go with builds of its framework for the same CUDA alone.",
     )
+    built_against: list[Text] = Field(
+        default=[],
+        min_length=1,
+        alias="built-against",
+        description="Of a companion: the providers whose builds of its framework these go with. Left out: where its packages are "
+        "`linked`, the provider of the same name alone, else every one with the same manager, conda or pip.",
+    )
     cpu: list[Text] = Field(
         description="Conda specs, or with `index:` requirements of pip, for a CPU target; hole: {version}.",
     )

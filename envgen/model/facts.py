@@ -107,6 +107,7 @@ class Spelling:
     cpu_channels: tuple[str, ...] = ()  # the same for a project without CUDA, where its builds depend on fewer
     newer_minor: bool  # whether a build for CUDA X.Y is asked for beside a newer minor of X (the cuda-version dialect)
     same_cuda: bool = False  # whether a companion's CUDA builds go with builds of its framework for the same CUDA alone
+    built_against: tuple[str, ...] = ()  # the providers whose builds of its framework a companion goes with; () where not said
     index: str = ""  # of wheels: the URL of the index that has them, or PUBLIC_INDEX
     if_installed: tuple[str, ...] = ()  # of wheels: requirements that hold where something brings the package
     because: str
@@ -216,6 +217,11 @@ class Framework:
         """Whether pip installs what a provider publishes, so that no package record tells of it."""
         rows = self.providers.get(provider, ())
         return bool(rows) and all(row.manager == "pip" for row in rows)
+
+    def serving(self, companion: Spelling) -> tuple[str, ...]:
+        """The providers whose builds a companion goes with: those that its row says, else all with the same manager."""
+        wheels = companion.manager == "pip"
+        return companion.built_against or tuple(name for name in self.providers if self.is_of_wheels(name) == wheels)
 
     @property
     def of_wheels(self) -> str:
