@@ -157,6 +157,12 @@ class Catalogue:
     cuda_import: str = ""
     numerics: tuple[Numeric, ...] = ()
     wheels: WheelMarks = WheelMarks()
+    indexes: Mapping[str, frozenset[str]] = field(default_factory=dict)  # glob of the URLs of an index -> the frameworks on it
+
+    def is_index_of_others(self, url: str, framework: str) -> bool:
+        """Whether an index is one of other frameworks alone, as far as the matrices know it."""
+        owners = [names for glob, names in self.indexes.items() if fnmatchcase(url, glob)]
+        return bool(owners) and not any(framework in names for names in owners)
 
     def of(self, package: Package) -> KnownPackage | None:
         """The row about a package, None for one that the matrices do not name.

@@ -21,6 +21,7 @@ from envgen.model.gpu import Gpu
 from envgen.model.packages import Content, Lock, LockedPackage
 from envgen.model.rules import Registry
 from envgen.model.toolkit import Toolkit
+from envgen.verify.brought import needed_by, of_cpu_builds
 from envgen.verify.entries import is_ordinary
 
 _LONGEST_WAY = 20  # names; those of real packages have about ten
@@ -94,6 +95,11 @@ class Case:
         return tuple((package, name) for package, name, cuda in found if cuda is None and id(package) not in unmarked)
 
     @cached_property
+    def brought(self) -> frozenset[int]:
+        """The ids of the parts of CUDA that CPU builds alone bring: they say nothing of what the environment is for."""
+        return of_cpu_builds(self.catalogue, self.packages)
+
+    @cached_property
     def beside(self) -> Surroundings:
         """Its packages, as what is beside one of them."""
         return Surroundings(self.catalogue, self.packages)
@@ -133,12 +139,24 @@ class Case:
         """Whether a package may be a CPU build beside CUDA: no project requests it with CUDA, and people use it on purpose.
 
         Where nobody says what the lock is meant to be, also one whose name asks for the CPU, and one that nobody asked for: another
-        package brings it beside a framework that has its CUDA build.
+        package brings it beside a framework that has its CUDA build. And one whose CUDA is a plugin, beside wheels of CUDA that
+        nothing needs: the plugin would need them.
         """
         known = self.catalogue.of(package)
         if framework in self.claim.frameworks or (known is not None and known.also_on_cpu):
             return framework not in self.claim.frameworks
-        return not self.claim.stated and ("-cpu" in package.name or self._is_brought(package))
+        told = "-cpu" in package.name or self._is_brought(package) or self._is_beside_leftovers(package)
+        return not self.claim.stated and told
+
+    def _is_beside_leftovers(self, package: LockedPackage) -> bool:
+        """Whether a wheel's CUDA is a plugin, and all that there is of CUDA are wheels that nothing needs but one another."""
+        of_plugin = package.manager == "pip" and has_plugin(self.catalogue, package)
+        if not of_plugin or not self.lock.linked or any(cuda is not None for _, _, cuda in self.frameworks):
+            return False
+        parts = [row for row, known in self.known if known.role == "cuda"]
+        needing, own = needed_by(self.packages), {id(row) for row in parts}
+        above = (other for row in parts for other in needing.get((row.manager, row.name), ()))
+        return all(row.manager == "pip" for row in parts) and all(id(other) in own for other in above)
 
     def _is_brought(self, package: LockedPackage) -> bool:
         """Whether a package that the matrices do not know brings it, and another framework has its CUDA build.

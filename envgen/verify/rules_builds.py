@@ -15,10 +15,9 @@ from envgen.formats.builds import (
     is_cpu_build,
     is_for_other_gpus,
     loads,
-    matches,
-    minor_of,
     needs_cuda,
 )
+from envgen.formats.marks import matches, minor_of
 from envgen.matrix.hardware import runs_with
 from envgen.model.catalogue import KnownPackage, parsed
 from envgen.model.facts import Spelling
@@ -204,6 +203,10 @@ def wrong_cuda(case: Case) -> Violations:
             yield package, f"built for {f'CUDA {cuda}' if cuda else 'an unknown CUDA'}, but a build for CUDA {chosen} was chosen"
         elif cuda and _newer(cuda, chosen):
             yield package, f"built for CUDA {cuda} in {case.meant} for CUDA {wanted}"
+    for package, _ in case.unmarked:
+        major = loads(case.catalogue, package)
+        if major and major != str(wanted.major):
+            yield package, f"loads CUDA {major}, in {case.meant} for CUDA {wanted}"
 
 
 @rule("metapackage-mismatch", "A package without files of its own names another CUDA than the framework's.", severity="warning")
@@ -282,7 +285,7 @@ def _cuda_beside(case: Case) -> list[LockedPackage]:
     found = [package for package, known in case.known if known.names_cuda or id(package) in cudnns]
     found += [package for package, _, built in case.frameworks if built is not None]
     more = [package for package, _ in case.known if needs_cuda(case.catalogue, package)] if case.claim.kind == "mixed" else []
-    return list({id(package): package for package in (*found, *more)}.values())
+    return list({id(package): package for package in (*found, *more) if id(package) not in case.brought}.values())
 
 
 def _on_purpose(case: Case) -> bool:
@@ -299,7 +302,8 @@ def cuda_in_cpu(case: Case) -> Violations:
     told = {id(package) for package, _ in case.cudas}
     built = {id(package): cuda for package, _, cuda in case.frameworks}
     of_cuda = {id(package) for package, _ in case.known if needs_cuda(case.catalogue, package)}
-    for package in case.packages:
+    brought = case.brought if of_cuda else frozenset[int]()
+    for package in (package for package in case.packages if id(package) not in brought):
         if id(package) in of_cuda:
             yield (
                 package,

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 
 from packaging.version import Version
 
-from envgen.formats.builds import cuda_of, libraries_of, version_names_cuda
+from envgen.formats.builds import cuda_of, libraries_of, loads, version_names_cuda
 from envgen.model.catalogue import parsed
 from envgen.model.packages import LockedPackage
 from envgen.verify.registry import Case, Violations, rule
@@ -33,13 +33,14 @@ def other_cuda(case: Case) -> Violations:
 
 @rule("two-cuda-majors", "With libraries of two CUDA majors in one process, chance decides which ones are loaded.")
 def two_cuda_majors(case: Case) -> Violations:
-    """What brings shared libraries whose sonames tell the major, and frameworks that load them; of conda and of pip together.
+    """What brings shared libraries whose sonames tell the major, and whatever loads them; of conda and of pip together.
 
     Headers, tools and metapackages do no harm, nor does what is inside a wheel. The larger group counts as the environment's own.
     """
     groups: dict[int, list[LockedPackage]] = {}
     brought = [(package, cuda) for package, cuda in case.cudas if "" in case.brings(package).values()]
     loading = [(package, cuda) for package, _, cuda in case.frameworks if not _holds_cuda(case, package)]
+    loading += [(package, loads(case.catalogue, package)) for package, known in case.known if known.role == "user"]
     for package, cuda in (*brought, *loading):
         if cuda and package.name not in case.overruled:
             groups.setdefault(Version(cuda).major, []).append(package)
