@@ -113,11 +113,13 @@ def _or_ours(documents: Mapping[str, Document], name: str) -> Document:
 
 
 def _packages(document: Document) -> PackagesFile:
-    """The packages of a repository; one that was written before envgen knew `wheels:` gets those that come with it."""
+    """The packages of a repository; one that was written before envgen knew `wheels:` or `extras:` gets what comes with it."""
     file = checked(document, PackagesFile)
-    if "wheels" in file.model_fields_set:
+    if "extras" in file.wheels.model_fields_set:
         return file
-    return file.model_copy(update={"wheels": checked(parsed(default_text(PACKAGES), PACKAGES), PackagesFile).wheels})
+    ours = checked(parsed(default_text(PACKAGES), PACKAGES), PackagesFile).wheels
+    wheels = file.wheels.model_copy(update={"extras": ours.extras}) if "wheels" in file.model_fields_set else ours
+    return file.model_copy(update={"wheels": wheels})
 
 
 def _toolkits(document: Document, file: CudaFile) -> Iterator[Toolkit]:

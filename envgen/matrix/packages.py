@@ -31,6 +31,7 @@ def catalogue(frameworks: Iterable[tuple[FrameworkFile, Framework]], packages: P
             cuda_indexes=tuple(packages.wheels.cuda.indexes),
             other_versions=tuple(packages.wheels.other.versions),
             other_indexes=tuple(packages.wheels.other.indexes),
+            extras=tuple(packages.wheels.extras),
             cpu_labels=tuple(packages.wheels.cpu.labels),
             cuda_labels=tuple(packages.wheels.cuda.labels),
             cuda_properties=tuple(packages.wheels.variant_properties.cuda),

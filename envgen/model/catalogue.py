@@ -136,6 +136,7 @@ class WheelMarks:
     cuda_names: tuple[str, ...] = ()  # the first is how CUDA's own wheels are named: *-cu{cu}
     cpu_indexes: tuple[str, ...] = ()  # of frameworks alone: an index has other wheels, too
     cuda_indexes: tuple[str, ...] = ()
+    extras: tuple[str, ...] = ()  # words that extras and groups for one kind of hardware are named by
     other_versions: tuple[str, ...] = ()  # for other GPUs than NVIDIA's
     other_indexes: tuple[str, ...] = ()
     cpu_labels: tuple[str, ...] = ()  # of variant wheels
