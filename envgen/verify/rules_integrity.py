@@ -17,6 +17,7 @@ from envgen.model.errors import BadInput
 from envgen.model.packages import LockedPackage
 from envgen.model.withdrawn import withdrawal
 from envgen.verify.entries import (
+    channel_of,
     has_secret,
     is_commit,
     is_downloaded,
@@ -190,15 +191,10 @@ def withdrawn_build(case: Case) -> Violations:
     """Conda's packages whose channel is known, against matrices/withdrawn.yaml."""
     names = case.matrix.withdrawn.keys()
     for package in (package for package in case.packages if package.name in names):
-        channel = _channel_of(package)
+        channel = channel_of(package)
         found = withdrawal(case.matrix.withdrawn, channel, package.name, package.version, package.build, package.platform)
         if found and package.manager == "conda":
             yield package, f"{channel} withdrew it on {found.on}: {found.because}"
-
-
-def _channel_of(package: LockedPackage) -> str:
-    """The name of the channel that a package comes from, a mirror's included; "" where nothing says it."""
-    return package.url.rsplit("/", 3)[-3] if package.url.count("/") > 3 else ""
 
 
 @rule("credentials", "A lock is committed: everyone who can read it has the password.")
