@@ -56,7 +56,7 @@ def needs_reason(problem: Problem, requested: RequestedFramework) -> Reason:
 def built_against_reason(problem: Problem, requested: RequestedFramework) -> Reason:
     """The builds of which provider of its framework a companion goes with; and which these are here, where no key says it."""
     spelling, wanted = _spelling(problem, requested), edits.requested_framework(problem.project, requested.host)
-    what = f"{requested} from {_provider(problem, requested)} {made_for_text(problem.matrix, requested, spelling)}"
+    what = f"{requested} from {_provider(problem, requested)} {made_for_text(problem.matrix.frameworks[requested.host], spelling)}"
     here = "" if wanted.provider else f", and {requested.host} is from {_provider(problem, wanted)} here, by the order of channels:"
     return Reason(f"{what}{here}", spelling.at, spelling.because)
 

@@ -17,7 +17,7 @@ from envgen.matrix.constraints import Known, within
 from envgen.matrix.gpu_code import BUILD, build_code, code_text, compiled_for
 from envgen.model.facts import Code, Matrix, Need, Platform, Reason, Release, Target, Variant, variant_text
 from envgen.model.project import Project, RequestedFramework
-from envgen.model.requested import is_left_out, provider_of
+from envgen.model.requested import host_provider, is_left_out, provider_of
 from envgen.model.resolution import Built, Choice, Obstacle
 from envgen.resolver.availability import Availability, Counts, every_release, lacking_text, no_index
 from envgen.resolver.candidate import Candidate, build_text, named
@@ -70,6 +70,7 @@ class Candidates:
             for requested in project.frameworks
             for place, release in enumerate(matrix.frameworks[requested.framework].releases)
         }
+        self._host_providers = {row.framework: host_provider(matrix, project, row) for row in project.frameworks}
         self._told_by_build = {requested.host for requested in project.frameworks if is_for_same_cuda(matrix, project, requested)}
         self._signatures: dict[tuple[str, Version], tuple[bool, ...]] = {}
         self._tables: dict[_Key, dict[_Row, Candidate | Obstacle]] = {}
@@ -168,9 +169,10 @@ class Candidates:
         spelling = self.matrix.frameworks[framework].spellings.get((provider, release.version))
         if spelling is None:
             return Reason(f"{framework} {release.version} is not published by {provider}", release.at)
-        foreign = made_for_others(self.matrix, self.project, requested, release, spelling)
+        host = self._host_providers[framework]
+        foreign = made_for_others(self.matrix.frameworks[requested.host], host, spelling) if host else ""
         if foreign:
-            return foreign
+            return Reason(f"{framework} {release.version} from {provider} {foreign}", release.at)
         needed = spelling.channels_of((built[0], *(variant for _, variant in built[1])))
         missing = [channel for channel in needed if channel not in self.project.channels]
         if missing:

@@ -4,30 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from envgen.model.facts import Matrix, Reason, Release, Spelling
+from envgen.model.facts import Framework, Matrix, Reason, Spelling
 from envgen.model.project import Project, RequestedFramework
-from envgen.model.requested import host_provider, provider_of
+from envgen.model.requested import provider_of
 from envgen.model.resolution import Obstacle
 from envgen.resolver.candidate import Candidate, build_text, named
 from envgen.resolver.cells import Cell, versions_of
 
 
-def made_for_others(
-    matrix: Matrix, project: Project, requested: RequestedFramework, release: Release, spelling: Spelling
-) -> Reason | None:
-    """That a release of a companion goes with builds of other providers of its framework alone; None where it does not."""
-    host = host_provider(matrix, project, requested)
-    if not host or host in matrix.frameworks[requested.host].serving(spelling):
-        return None
-    what = f"{requested.framework} {release.version} from {provider_of(matrix, project, requested)}"
-    return Reason(f"{what} {made_for_text(matrix, requested, spelling)}, not from {host}", release.at)
+def made_for_others(host: Framework, provider: str, spelling: Spelling) -> str:
+    """`is built against pytorch from conda-forge, not from pytorch`; "" where a companion goes with the builds of a provider."""
+    return "" if provider in host.serving(spelling) else f"{made_for_text(host, spelling)}, not from {provider}"
 
 
-def made_for_text(matrix: Matrix, requested: RequestedFramework, spelling: Spelling) -> str:
+def made_for_text(host: Framework, spelling: Spelling) -> str:
     """`is built against pytorch from conda-forge`."""
     built = "is built against" if spelling.built_against else "goes with"
-    providers = " or ".join(matrix.frameworks[requested.host].serving(spelling)) or "no provider"
-    return f"{built} {requested.host} from {providers}"
+    return f"{built} {host.name} from {' or '.join(host.serving(spelling)) or 'no provider'}"
 
 
 def is_for_same_cuda(matrix: Matrix, project: Project, requested: RequestedFramework) -> bool:
