@@ -64,7 +64,7 @@ class Candidates:
         self.told, self.matrix, self.project = told, matrix, project
         self.availability, self._counts = availability, counts
         self.pythons = minors_in(project.python, matrix.pythons)
-        self.requested = {requested.framework: requested_releases(matrix, requested) for requested in project.frameworks}
+        self.requested = {requested.framework: self._requested(requested) for requested in project.frameworks}
         self.places = {
             (requested.framework, release.version): place
             for requested in project.frameworks
@@ -75,6 +75,13 @@ class Candidates:
         self._signatures: dict[tuple[str, Version], tuple[bool, ...]] = {}
         self._tables: dict[_Key, dict[_Row, Candidate | Obstacle]] = {}
         self._cells: dict[tuple[str, Platform, Variant, str, Version], _InCell | Reason] = {}
+
+    def _requested(self, requested: RequestedFramework) -> tuple[Release, ...]:
+        """The requested releases, newest first; where nothing is told, without those that have no build for a requested Python."""
+        found = requested_releases(self.matrix, requested)
+        if self.told:
+            return found
+        return tuple(row for row in found if any(not self.pythons.isdisjoint(build.pythons) for build in row.builds))
 
     @cached_property
     def _ranges(self) -> Mapping[str, tuple[SpecifierSet, ...]]:
