@@ -17,7 +17,6 @@ from envgen.verify import judgements
 from envgen.verify.check import cases, found_in
 from envgen.verify.judgements import Judgements
 from envgen.verify.registry import Case
-from envgen.verify.rules_promises import driver_floors
 
 
 def every_case() -> Iterator[tuple[str, Lock, Case]]:
@@ -44,7 +43,7 @@ def test_what_was_judged_once_is_what_the_rules_say_of_every_lock() -> None:
     """One memory for the whole corpus, each lock twice: locks that differ in a hash, a claim or a channel must not be taken for one."""
     memory, count = Judgements(), 0
     for name, lock, case in every_case():
-        expected, floors = found_in(case), driver_floors(case)
+        expected, floors = found_in(case), case.driver_floors
         for _ in range(2):
             judged = memory.of(case)
             assert (judged.findings, (judged.driver, judged.compiling)) == (expected, floors), name
