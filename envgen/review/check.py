@@ -147,7 +147,9 @@ def _stale(layout: Layout, matrix: Matrix, name: str, machine_target: MachineTar
     from envgen.review.stale import stale_if_unchanged
 
     known = stale_if_unchanged(layout, digests.raw, name, _Quiet())
-    return tuple(stale_or_why(layout, matrix, name, _Quiet(), machine_target, digests.raw)) if known is None else known
+    if known is not None:
+        return known
+    return tuple(stale_or_why(layout, matrix, name, _Quiet(), machine_target, digests.raw, digests.replays(matrix)))
 
 
 # --- the repository -------------------------------------------------------------------------------------------------------

@@ -17,6 +17,7 @@ from envgen.model.facts import Matrix
 from envgen.model.layout import FILES, LOCK, Layout
 
 if TYPE_CHECKING:
+    from envgen.lock.ask import Replays
     from envgen.lock.unchanged import RawInputs
     from envgen.verify.judgements import Judgements
 
@@ -30,6 +31,7 @@ class Digests:
         self._layout = layout
         self._found: dict[Path, str] = {}
         self._projects: dict[str, str] = {}
+        self._replays: Replays | None = None
 
     def with_facts_of(self, layout: Layout) -> Digests:
         """The digests of the same files below environments/, and of the templates of a layout with other facts."""
@@ -61,6 +63,14 @@ class Digests:
         from envgen.verify.judgements import Judgements
 
         return Judgements()
+
+    def replays(self, matrix: Matrix) -> Replays:
+        """What was searched among what is locked so far, by these facts."""
+        from envgen.lock.ask import Replays
+
+        if self._replays is None:
+            self._replays = Replays(matrix)
+        return self._replays
 
     def inputs_of(self, matrix: Matrix, name: str) -> str:
         """The digest of all that decides what is found in a project."""

@@ -10,6 +10,7 @@ from envgen.composition.graph import CellGraph
 from envgen.formats.conda_lock import read_stamp
 from envgen.formats.environment_yml import read_specs
 from envgen.formats.reading import read_conda_lock
+from envgen.lock.ask import Replays
 from envgen.lock.plan import MachineTarget
 from envgen.lock.unchanged import RawInputs
 from envgen.model.address import Address
@@ -35,7 +36,7 @@ _TOLD_BETTER = {"other-run", "edited"}  # rules of verify about what `check` say
 
 
 def stale_or_why(
-    layout: Layout, matrix: Matrix, name: str, reporter: Reporter, machine_target: MachineTarget, raw: RawInputs
+    layout: Layout, matrix: Matrix, name: str, reporter: Reporter, machine_target: MachineTarget, raw: RawInputs, replays: Replays
 ) -> Iterator[Finding]:
     """What is stale of a project, or why that cannot be told."""
     shown = layout.shown(layout.project(name))
@@ -46,7 +47,8 @@ def stale_or_why(
             yield of_error("project", error, shown, name)
             return
     try:
-        yield from stale_of_project(layout, matrix, name, LockRequest(projects=(name,)), reporter, machine_target, raw)
+        request = LockRequest(projects=(name,))
+        yield from stale_of_project(layout, matrix, name, request, reporter, machine_target, raw, replays)
     except Unsatisfiable as error:
         yield of_error("project", error, shown, name)
     except BadInput as error:
