@@ -58,7 +58,9 @@ def check(layout: Layout, names: Sequence[str], today: date, reporter: Reporter,
     wanted = names or layout.projects()
 
     def judged(name: str) -> tuple[tuple[Finding, ...], Mapping[Path, str]]:
-        return _project(layout, matrix, machine_target, digests, name), digests.of_locks(name)
+        found = _project(layout, matrix, machine_target, digests, name), digests.of_locks(name)
+        layout.forget()
+        return found
 
     locks = [path for path in digests.locks if not names or path.parent.parent.name in names]
     found: dict[str, tuple[Finding, ...]] = {}

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from envgen.cache import key_of
 from envgen.model.errors import BadInput
 from envgen.model.facts import Matrix
-from envgen.model.layout import FILES, LOCK, Layout
+from envgen.model.layout import LOCK, Layout
 
 if TYPE_CHECKING:
     from envgen.lock.ask import Replays
@@ -79,8 +79,7 @@ class Digests:
     def of_project(self, name: str) -> str:
         """The digest of a project file, of the files of its targets, and of what they name."""
         if name not in self._projects:
-            project, folder = self._layout.known_project(name), self._layout.environments / name
-            files = sorted(path for file in FILES for path in folder.glob(f"*/{file}"))
+            project, files = self._layout.known_project(name), self._layout.target_files(name)
             text = self.text(project)
             records = self._records if any(key in text for key in ("budget", "licenses")) else ()  # limits are judged by them
             named = sorted(set(_VARIABLE.findall(text)))  # a channel may have `$NAME` in it
@@ -90,7 +89,7 @@ class Digests:
 
     def of_locks(self, name: str) -> Mapping[Path, str]:
         """The digest of each lock of a project."""
-        return {path: self._of(path) for path in (self._layout.environments / name).glob(f"*/{LOCK}")}
+        return {path: self._of(path) for path in self._layout.target_files(name) if path.name == LOCK}
 
     def take(self, files: Mapping[Path, str]) -> None:
         """Know the digests of files that another process has read."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 
 from envgen.composition.cells import records_of_cells, sizes_of
 from envgen.composition.graph import CellGraph
@@ -30,6 +31,7 @@ from envgen.review.stale import stale_of_project
 from envgen.verify.judgements import Judgements
 from envgen.verify.verify import verified_as
 from envgen.yamlfile.document import data_of
+from envgen.yamlfile.text import source_in
 
 _UPDATE = "envgen update {project} --target {target}"
 _TOLD_BETTER = {"other-run", "edited"}  # rules of verify about what `check` says with its reason
@@ -80,7 +82,7 @@ def _of_lock(
     path = layout.target(project.name, target) / LOCK
     try:
         text = layout.read(path)
-        lock = read_conda_lock(path, text, layout.shown(path))
+        lock = read_conda_lock(path, text, layout.shown(path), partial(source_in, layout))
         items = verified_as(lock, project, target, matrix, judgements)
         if not is_stale:
             yield from _held(layout, project, lock, target, text)
