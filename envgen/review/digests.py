@@ -114,8 +114,11 @@ class Digests:
         return key_of(*chain.from_iterable((self._layout.shown(path), self._of(path)) for path in paths))
 
     def _of(self, path: Path) -> str:
-        """The digest of a file's text; "" for one that is missing, which is not the same as one that cannot be read."""
+        """The digest of a file; "" for one that is missing, which is not the same as one that cannot be read."""
         if path not in self._found:
-            text, there = self.text(path), path.exists() or path.is_symlink()
-            self._found[path] = hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest() if there else ""
+            own = path.is_relative_to(self._layout.root)
+            try:
+                self._found[path] = hashlib.sha256(self._layout.data(self._layout.inside(path) if own else path)).hexdigest()
+            except (BadInput, OSError):
+                self._found[path] = "cannot be read" if path.exists() or path.is_symlink() else ""
         return self._found[path]

@@ -13,7 +13,7 @@ class ReadOnce(Layout):
 
     __slots__ = ("_checked", "_links", "_listed", "_raw", "_targets", "_texts")
     _texts: dict[Path, str]
-    _raw: dict[Path, bytes]  # of the files whose text does not tell their bytes
+    _raw: dict[Path, bytes]  # of the files whose text was not asked for, or does not tell them
     _checked: set[Path]  # the files whose text was asked for, which no link leads out of the repository
     _listed: dict[str, tuple[Path, ...]]
     _targets: dict[tuple[str, str], Path]
@@ -42,14 +42,8 @@ class ReadOnce(Layout):
             return self._raw[path]
         if path in self._texts:
             return self._texts[path].encode()
-        data = super().data(path)
-        try:
-            self._texts[path] = text_in(data)
-        except UnicodeDecodeError:
-            self._raw[path] = data
-        if b"\r" in data:
-            self._raw[path] = data
-        return data
+        self._raw[path] = super().data(path)
+        return self._raw[path]
 
     def read(self, path: Path) -> str:
         if path not in self._checked:
@@ -58,7 +52,12 @@ class ReadOnce(Layout):
         return self._texts[path]
 
     def _text(self, path: Path) -> str:
-        return self._texts[path] if path in self._texts else text_in(self.data(path))
+        if path not in self._texts:
+            data = self.data(path)
+            self._texts[path] = text_in(data)
+            if b"\r" not in data:
+                del self._raw[path]
+        return self._texts[path]
 
     def target(self, project: str, target: str) -> Path:
         if (project, target) not in self._targets:
