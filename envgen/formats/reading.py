@@ -21,7 +21,7 @@ from envgen.formats.unreadable import refusal
 from envgen.formats.uv_lock import is_uv_lock, read_uv_lock
 from envgen.model.errors import BadInput
 from envgen.model.packages import Lock
-from envgen.yamlfile.text import text_of
+from envgen.yamlfile.text import source, text_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,9 +34,9 @@ class _File:
     hardware: Collection[str] = ()
 
 
-def _conda_lock(file: _File) -> Lock:
+def _conda_lock(file: _File, read: Callable[[Path, str], str] = source) -> Lock:
     lock = read_lock(file.text, file.shown)
-    return replace(lock, of_other_run=of_other_run(lock, file.path.parent))
+    return replace(lock, of_other_run=of_other_run(lock, file.path.parent, read))
 
 
 def _conda_locks(file: _File) -> tuple[Lock, ...]:
@@ -78,9 +78,12 @@ def read_any(path: Path, shown: str, *, hashes: bool = False, hardware: Collecti
     return _filled(locks, shown)
 
 
-def read_conda_lock(path: Path, text: str, shown: str) -> Lock:
-    """The conda-lock.yml with this text, and whether it was made from the files beside it. Raises BadInput as `read_any` does."""
-    (lock,) = _filled((_conda_lock(_File(path=path, text=text, shown=shown)),), shown)
+def read_conda_lock(path: Path, text: str, shown: str, read: Callable[[Path, str], str] = source) -> Lock:
+    """The conda-lock.yml with this text, and whether it was made from the files beside it, which are `read` by path and name.
+
+    Raises BadInput as `read_any` does.
+    """
+    (lock,) = _filled((_conda_lock(_File(path=path, text=text, shown=shown), read),), shown)
     return lock
 
 

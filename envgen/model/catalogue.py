@@ -183,6 +183,11 @@ class Catalogue:
         return self._remembered[key]
 
     @cached_property
+    def worked_out(self) -> dict[object, object]:
+        """What was worked out of entries of locks, by the entry: it follows from that and these facts alone."""
+        return {}
+
+    @cached_property
     def _rows(self) -> dict[tuple[str, str, str, str, str], KnownPackage | None]:
         return {}
 
