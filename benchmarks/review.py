@@ -54,10 +54,13 @@ def sealed(body: str) -> str:
 
 
 def run(root: Path, *words: str, afresh: bool = False) -> Sample:
-    """One run of a command, its processes together; `afresh` with an empty cache."""
-    cache = root.parent / "cache"
-    if afresh:
-        shutil.rmtree(cache, ignore_errors=True)
+    """One run of a command, its processes together; `afresh` with an empty cache.
+
+    That is another folder: where thousands of files were just removed, a file system takes longer to make new ones.
+    """
+    caches = sorted(root.parent.glob("cache-*"))
+    cache = root.parent / f"cache-{len(caches)}" if afresh or not caches else caches[-1]
+    cache.mkdir(exist_ok=True)
     environment = {**os.environ, "ENVGEN_CACHE": str(cache), "PYTHONPATH": str(REPO)}
     return once([sys.executable, "-m", "envgen", "--root", str(root), *words], root, environment)
 

@@ -25,7 +25,10 @@ def exactly(url: str) -> str:
 
 
 def kept_records(index: Index, request: SolveRequest) -> dict[str, RepoDataRecord]:
-    """Package -> its record, for what the request is to keep and the index still offers as of the request's dates."""
+    """Package -> its record, for what the request is to keep and the index still offers as of the request's dates.
+
+    A package that a channel has which comes before its own now, and did not in its lock, is not kept: the first that has it counts.
+    """
     places = {place.canonical: place for place in map(locate, request.channels)}
     wanted: dict[str, list[str]] = {}
     for url in request.kept:
@@ -34,12 +37,35 @@ def kept_records(index: Index, request: SolveRequest) -> dict[str, RepoDataRecor
     for channel, urls in wanted.items():
         if channel in places:
             names = {split_url(url)[0]: url.rsplit("/", 2)[1:] for url in urls}
-            index.fetch(names, places[channel], request.platform)
-            for name, place in names.items():
+            for place in (places[channel], *map(locate, _before_now(request, channel))):
+                index.fetch(names, place, request.platform)
+            for name, file in names.items():
                 rows = index.records(name, places[channel], request.platform)
-                there = (row for row in rows if [row.subdir, row.file_name] == place and _counts(row, request))
-                found.update((name, row) for row in there)
+                there = (row for row in rows if [row.subdir, row.file_name] == file and _counts(row, request))
+                found.update((name, row) for row in there if not first_now(index, request, row.url))
     return found
+
+
+def first_now(index: Index, request: SolveRequest, url: str) -> str:
+    """The channel that has a locked package and comes before its own now, and did not in its lock; "" where none does."""
+    name = split_url(url)[0]
+    others = _before_now(request, url.rsplit("/", 2)[0])
+    there = (other for other in others if index.records(name, locate(other), request.platform))
+    return next(there, "") if others and name not in _from_a_channel(request) else ""
+
+
+def _before_now(request: SolveRequest, channel: str) -> list[str]:
+    """The channels before this one that were not before it in the lock; none where the lock did not name it."""
+    now, then = ([locate(one).canonical for one in channels] for channels in (request.channels, request.kept_from))
+    if channel not in then:
+        return []
+    before = zip(request.channels, now[: now.index(channel)], strict=False)
+    return [one for one, place in before if place not in then[: then.index(channel)]]
+
+
+def _from_a_channel(request: SolveRequest) -> set[str]:
+    """The packages that are requested from a channel by its name."""
+    return {name_of(match_spec(text)) for text in request.specs if "::" in text}
 
 
 def _counts(record: RepoDataRecord, request: SolveRequest) -> bool:

@@ -54,7 +54,7 @@ class BringRequest:
 def bring(layout: Layout, request: BringRequest, *, as_json: bool = False) -> int:
     """Write the project, print what became of each line, and resolve; the exit code. Raises BadInput before anything is written."""
     matrix = cached_matrix(layout if layout.matrices.is_dir() else Layout(starter()))
-    contents = [read_contents(path, _shown(path)) for path in request.files]
+    contents = [read_contents(path, _shown(path), matrix.catalogue.wheels.extras) for path in request.files]
     name = request.project or _name(contents, request.files[0])
     path = layout.project(name)
     shown = layout.shown(path)

@@ -60,13 +60,16 @@ def _checked(layout: Layout, projects: tuple[str, ...], reporter: Terminal, *, f
 
     from envgen.cli.options import best_here
     from envgen.review.check import check as checked
-    from envgen.review.fix import fix as fixed
 
     for name in projects:
         layout.known_project(name)
     today = datetime.now(timezone.utc).date()
     found = checked(layout, projects, today, reporter, best_here)
-    done = fixed(layout, found.findings, reporter, best_here) if fix else ()
+    if not fix:
+        return found
+    from envgen.review.fix import fix as fixed
+
+    done = fixed(layout, found.findings, reporter, best_here)
     for line in done:
         reporter.say(line)
     return checked(layout, projects, today, reporter, best_here) if done else found

@@ -56,7 +56,8 @@ def _changed(layout: Layout, base: str) -> frozenset[tuple[str, str, str]]:
     from envgen.diff.sources import snapshots, sources
     from envgen.matrix.cached import cached_matrix
 
-    found = compare(*snapshots(*sources(layout.root, base, None)), cached_matrix(layout))
+    matrix = cached_matrix(layout)
+    found = compare(*snapshots(*sources(layout.root, base, None), matrix.catalogue.wheels.extras), matrix)
     cells = (*found.changed, *(one.place for one in found.came))
     places = ((layout.lock_place(layout.root / cell.lock), cell.platform) for cell in cells)
     return frozenset((*place, platform) for place, platform in places if place)

@@ -53,13 +53,13 @@ def diff(
     if textconv:
         if not base or head:
             raise click.UsageError("--textconv takes one file")
-        echo(textconv_of(Path(base)), nl=False)
+        echo(textconv_of(Path(base), facts_of(None)[1].catalogue.wheels.extras), nl=False)
         return
     chosen = root_of(context, root)
     sides = sources(real(chosen) if chosen else repository_of(Path.cwd()), base, head)
     layout = layout_or_none(context, root)
     _, matrix = facts_of(layout if layout and layout.matrices.is_dir() else None)
-    found = compare(*snapshots(*sides), matrix)
+    found = compare(*snapshots(*sides, matrix.catalogue.wheels.extras), matrix)
     if html:
         tell(page.write_diff_page(html, found))
     else:

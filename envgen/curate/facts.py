@@ -151,15 +151,23 @@ def hosts(matrix: Matrix, fact: Fact) -> tuple[Choice, ...] | None:
 
 def _host(matrix: Matrix, fact: Fact, name: str, versions: SpecifierSet) -> Choice | None:
     """The newest release that is in a range, in its build for the CUDA of a fact, or for the newest older minor."""
-    same = fact.spelling is not None and fact.spelling.same_cuda
+    built_against = fact.spelling.built_against if fact.spelling else ()
     for release in (row for row in matrix.frameworks[name].releases if row.version in versions):
-        spelling = matrix.frameworks[name].spellings.get((fact.provider, release.version))
-        rows = [row for row in release.builds if row.provider == fact.provider and fact.platform in row.platforms]
-        built = {variant for row in rows if fact.python in row.pythons for variant in row.variants}
-        older = spelling is not None and spelling.newer_minor and not same
-        fitting = [variant for variant in built if variant == fact.variant or (older and _runs_with(variant, fact.variant))]
-        if spelling and fitting:
-            return Choice(release=release, provider=fact.provider, spelling=spelling, variant=by_cuda(fitting)[-1])
+        for provider in built_against or (fact.provider,):
+            if found := _host_from(matrix, fact, release, provider):
+                return found
+    return None
+
+
+def _host_from(matrix: Matrix, fact: Fact, release: Release, provider: str) -> Choice | None:
+    same = fact.spelling is not None and fact.spelling.same_cuda
+    spelling = matrix.frameworks[release.framework].spellings.get((provider, release.version))
+    rows = [row for row in release.builds if row.provider == provider and fact.platform in row.platforms]
+    built = {variant for row in rows if fact.python in row.pythons for variant in row.variants}
+    older = spelling is not None and spelling.newer_minor and not same
+    fitting = [variant for variant in built if variant == fact.variant or (older and _runs_with(variant, fact.variant))]
+    if spelling and fitting:
+        return Choice(release=release, provider=provider, spelling=spelling, variant=by_cuda(fitting)[-1])
     return None
 
 

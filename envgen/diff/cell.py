@@ -17,7 +17,6 @@ from envgen.model.catalogue import parsed
 from envgen.model.facts import driver_text
 from envgen.model.packages import LockedPackage
 from envgen.verify.registry import Case
-from envgen.verify.rules_promises import driver_floors
 
 _PYTHON = "python"
 ENVIRONMENT = "environment"  # the name of what changes, where it is the environment as a whole
@@ -92,7 +91,7 @@ def _variant_text(case: Case) -> str:
 
 
 def _floor(case: Case) -> str:
-    floor, _ = driver_floors(case)
+    floor, _ = case.driver_floors
     return driver_text(floor) if floor else ""
 
 

@@ -10,7 +10,6 @@ from envgen.diff.cells import CellReader, ComparedCell
 from envgen.diff.model import KINDS, CellPlace, CellSummary, Difference, LockChange, Resized, Snapshot
 from envgen.model.facts import Matrix, driver_text
 from envgen.model.packages import Lock, LockedPackage
-from envgen.verify.rules_promises import driver_floors
 
 _RENAMED = 0.5  # the share of packages that a lock and its renamed one have in common, at least
 
@@ -89,7 +88,7 @@ def _order(change: LockChange) -> tuple[int, int, str, str, str]:
 
 
 def _summary(place: CellPlace, cell: ComparedCell) -> CellSummary:
-    floor, _ = driver_floors(cell.case)
+    floor, _ = cell.case.driver_floors
     driver = driver_text(floor) if floor else ""
     return CellSummary(place=place, claim=str(cell.case.claim), packages=len(cell.packages), driver=driver)
 

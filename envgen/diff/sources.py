@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import re
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from hashlib import sha1
 from pathlib import Path, PurePosixPath
@@ -207,20 +207,21 @@ def _source(root: Path, word: str) -> Source:
 # --- reading ----------------------------------------------------------------------------------------------------------------
 
 
-def snapshots(base: Source, head: Source) -> tuple[Snapshot, Snapshot]:
-    """Both sides with the locks that differ, and those that belong to one that does."""
+def snapshots(base: Source, head: Source, hardware: Collection[str] = ()) -> tuple[Snapshot, Snapshot]:
+    """Both sides with the locks that differ, and those that belong to one that does; `hardware` is as for `read_any`."""
     old, new = base.ids, head.ids
     differing = {path for path in old.keys() | new.keys() if old.get(path) != new.get(path)}
     groups = {_group(path) for path in differing}
     wanted = {path for path in old.keys() | new.keys() if path in differing or _group(path) in groups}
-    known = _Known()
+    known = _Known(hardware=hardware)
     return _snapshot(base, old, wanted, known), _snapshot(head, new, wanted, known)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class _Known:
-    """What was read already: locks by path and content, and packages by their text."""
+    """What was read already: locks by path and content, and packages by their text. `hardware` is as for `read_any`."""
 
+    hardware: Collection[str]
     locks: dict[tuple[str, str], tuple[Lock, ...]] = field(default_factory=dict)
     entries: dict[str, LockedPackage] = field(default_factory=dict)
 
@@ -243,7 +244,7 @@ def _snapshot(side: Source, ids: Mapping[str, str], wanted: set[str], known: _Kn
     for path, data in zip(paths, side.texts(paths), strict=True):
         try:
             if (path, ids[path]) not in known.locks:
-                known.locks[path, ids[path]] = locks_of(data, path, known.entries)
+                known.locks[path, ids[path]] = locks_of(data, path, known.entries, known.hardware)
             locks[path] = known.locks[path, ids[path]]
             downloads[path] = downloads_of(data[:20_000].decode("utf-8", "replace"))
         except BadInput as error:
@@ -251,7 +252,9 @@ def _snapshot(side: Source, ids: Mapping[str, str], wanted: set[str], known: _Kn
     return Snapshot(name=side.name, names=frozenset(ids), locks=locks, unread=unread, downloads=downloads)
 
 
-def locks_of(data: bytes, shown: str, entries: dict[str, LockedPackage] | None = None) -> tuple[Lock, ...]:
+def locks_of(
+    data: bytes, shown: str, entries: dict[str, LockedPackage] | None = None, hardware: Collection[str] = ()
+) -> tuple[Lock, ...]:
     """The locks in the content of a file; `entries` are the packages of the locks read before. Raises BadInput."""
     try:
         text = data.decode("utf-8").replace("\r\n", "\n")
@@ -262,7 +265,7 @@ def locks_of(data: bytes, shown: str, entries: dict[str, LockedPackage] | None =
     with tempfile.TemporaryDirectory(prefix="envgen-") as folder:
         place = Path(folder, "lock")
         place.write_bytes(data)
-        return read_any(place, shown)
+        return read_any(place, shown, hardware=hardware)
 
 
 def repository_of(folder: Path) -> Path:
@@ -270,7 +273,7 @@ def repository_of(folder: Path) -> Path:
     return next((each for each in (folder, *folder.parents) if (each / ".git").exists()), folder)
 
 
-def textconv_of(path: Path) -> str:
+def textconv_of(path: Path, hardware: Collection[str] = ()) -> str:
     """The packages of a lock, one on each line, sorted; the text as it is where it is not a lock, so that git can show it.
 
     Raises BadInput if there is no such file.
@@ -280,6 +283,6 @@ def textconv_of(path: Path) -> str:
     except OSError as error:
         raise BadInput(f"cannot be read: {error.strerror or error}", where=path, hint="give a lock") from None
     try:
-        return list_text(locks_of(data, path.name))
+        return list_text(locks_of(data, path.name, hardware=hardware))
     except BadInput:
         return data.decode("utf-8", "replace")

@@ -110,6 +110,12 @@ def _channels_needed(problem: Problem, requested: RequestedFramework, spellings:
     return dict.fromkeys(channel for row in rows for channel in row.channels_of(variants))
 
 
+def _hosts(problem: Problem, name: str) -> Iterator[Change]:
+    """Another provider of a companion, or of its framework."""
+    yield from _providers(problem, name)
+    yield from _providers(problem, edits.requested_framework(problem.project, name).host)
+
+
 def _channels(problem: Problem, _: str) -> Iterator[Change]:
     for requested in problem.project.frameworks:
         yield from _providers(problem, requested.framework)
@@ -247,6 +253,7 @@ _CHANGES: dict[str, Callable[[Problem, str], Iterator[Change]]] = {
     "python": _pythons,
     "version": _versions,
     "provider": _providers,
+    "built against": _hosts,
     "published": _providers,
     "builds": _providers,
     "pythons": _providers,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import replace
 from typing import Any
 
@@ -77,6 +78,11 @@ def without_promise(project: Project, name: str, package: str) -> Project:
     """The project in which a target has a virtual package as the matrices say."""
     before = next((row.virtual for row in project.targets if row.name == name), {})
     return with_target(project, name, virtual={key: value for key, value in before.items() if key != package})
+
+
+def with_channels_first(project: Project, channels: Collection[str]) -> Project:
+    """The project with some of its channels before the others; each keeps its place among its own."""
+    return replace(project, channels=tuple(sorted(project.channels, key=lambda channel: channel not in channels)))
 
 
 def without_target(project: Project, name: str) -> Project:

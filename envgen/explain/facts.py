@@ -16,6 +16,7 @@ from envgen.explain import edits
 from envgen.explain.model import FactKind, Part
 from envgen.explain.phrases import (
     builds_reason,
+    built_against_reason,
     channels_reason,
     cudnn_reason,
     known_reason,
@@ -68,6 +69,8 @@ def _about(problem: Problem, constraint: Constraint) -> set[str]:
 def _of_framework(requested: RequestedFramework) -> Iterator[Part]:
     part = partial(_framework_part, requested.framework)
     yield part("needs", needs_reason, lambda _: _with_any_host)
+    if requested.host:
+        yield part("built against", built_against_reason, partial(_with_any_provider, host=requested.host))
     yield part("needed channels", channels_reason, lambda _: partial(_with_spellings, channels=(), cpu_channels=()))
     yield part("newer minor", newer_minor_reason, lambda _: partial(_with_spellings, newer_minor=True))
     yield part("cudnn", cudnn_reason, lambda _: partial(_with_builds, cudnn=None))
@@ -226,6 +229,11 @@ def _with_builds(framework: Framework, **changes: object) -> Framework:
 def _with_any_host(framework: Framework) -> Framework:
     """Every build of a companion goes with every build of its framework."""
     return _with_spellings(_with_builds(framework, needs=()), same_cuda=False)
+
+
+def _with_any_provider(problem: Problem, host: str) -> _FrameworkChange:
+    """Every build of a companion goes with the builds of every provider of its framework."""
+    return partial(_with_spellings, built_against=tuple(problem.matrix.frameworks[host].providers))
 
 
 def _with_spellings(framework: Framework, **changes: object) -> Framework:

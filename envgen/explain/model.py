@@ -30,6 +30,7 @@ FactKind = Literal[
     "known",
     "needed channels",
     "needs",
+    "built against",
     "newer minor",
     "cudnn",
     "code",

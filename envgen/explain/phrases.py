@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 from packaging.version import Version
 
+from envgen.explain import edits
 from envgen.explain.target_phrases import wanted_variants
 from envgen.matrix.constraints import within
 from envgen.matrix.hardware import runs_with
@@ -15,6 +16,7 @@ from envgen.model.project import RequestedFramework
 from envgen.model.requested import provider_of
 from envgen.model.text import minors_text
 from envgen.resolver.candidates import requested_releases
+from envgen.resolver.companions import made_for_text
 from envgen.resolver.resolve import Problem
 
 _LISTED = 4  # CUDA versions whose builds are named; of more it is said that they are for CUDA
@@ -49,6 +51,14 @@ def needs_reason(problem: Problem, requested: RequestedFramework) -> Reason:
     more = f", and {wanted} with {framework.name} {_span(own)}" if wanted and own else ""
     what = f"{requested} from {provider} goes with {host.name} {_span(with_it) if with_it else 'no release'}{more}"
     return _from_row(what, rows[0] if rows else None, framework)
+
+
+def built_against_reason(problem: Problem, requested: RequestedFramework) -> Reason:
+    """The builds of which provider of its framework a companion goes with; and which these are here, where no key says it."""
+    spelling, wanted = _spelling(problem, requested), edits.requested_framework(problem.project, requested.host)
+    what = f"{requested} from {_provider(problem, requested)} {made_for_text(problem.matrix.frameworks[requested.host], spelling)}"
+    here = "" if wanted.provider else f", and {requested.host} is from {_provider(problem, wanted)} here, by the order of channels:"
+    return Reason(f"{what}{here}", spelling.at, spelling.because)
 
 
 def _goes_with(build: Build, release: Release) -> bool:

@@ -22,6 +22,7 @@ from envgen.explain.requirements import requirements
 from envgen.matrix.constraints import bound_text
 from envgen.model.facts import Bound, Platform, Reason
 from envgen.model.project import Dependency, Project
+from envgen.model.requested import provider_of
 from envgen.model.resolution import Resolution
 from envgen.resolver.resolve import Problem, answer, obstacles
 
@@ -208,7 +209,21 @@ def _changes(problem: Problem, narrowed: Project, cell: tuple[str, Platform] | N
             yield from _of_promise(problem, *part.name.split(" "))
         if part.kind == "dependency":
             yield from _of_dependency(project, part.name)
+    yield from _of_channels(problem)
     yield from _of_places(project, narrowed, cell)
+
+
+def _of_channels(problem: Problem) -> Iterator[Change]:
+    """The channels of the provider of a framework before the others: a package comes from the first that has it."""
+    project, done = problem.project, {problem.project.channels}
+    for requested in project.frameworks:
+        provider = provider_of(problem.matrix, project, requested)
+        spellings = problem.matrix.frameworks[requested.framework].providers.get(provider, ())
+        first = partial(edits.with_channels_first, channels={channel for row in spellings for channel in row.channels})
+        channels = first(project).channels
+        if channels not in done:
+            done.add(channels)
+            yield Change(path=("channels", provider), text=f"channels in the order {', '.join(channels)}", cost=1.2, apply=first)
 
 
 def _of_promise(problem: Problem, name: str, package: str) -> Iterator[Change]:

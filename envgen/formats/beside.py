@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,7 @@ from envgen.yamlfile.document import data_of
 from envgen.yamlfile.text import source
 
 
-def of_other_run(lock: Lock, folder: Path) -> tuple[Platform, ...]:
+def of_other_run(lock: Lock, folder: Path, read: Callable[[Path, str], str] = source) -> tuple[Platform, ...]:
     """The platforms of a lock of envgen's whose content hash is not that of the environment.yml and virtual-packages.yml beside it.
 
     Of a lock with a pip section, whose hash only conda-lock can compute, those that lack a package that environment.yml requests.
@@ -29,7 +29,7 @@ def of_other_run(lock: Lock, folder: Path) -> tuple[Platform, ...]:
         return ()
     shown = lock.shown.rpartition("/")[0]
     place = f"{shown}/{SPEC}" if shown else SPEC
-    told, promised = source(spec, place), read_virtual_packages(virtual)
+    told, promised = read(spec, place), read_virtual_packages(virtual, read)
     asked = {platform: data_of(for_platform(told, platform), place) for platform in hashes}
     return tuple(platform for platform, data in asked.items() if not _is_of(lock, platform, hashes[platform], data, promised))
 

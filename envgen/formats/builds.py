@@ -11,39 +11,21 @@ from __future__ import annotations
 import posixpath
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from functools import cache, lru_cache
+from functools import lru_cache
 from urllib.parse import unquote, urlsplit
 
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 from envgen.formats.markers import holds
-from envgen.formats.wheel_files import file_name, variant_label
+from envgen.formats.marks import any_of, dotted, indexed, labelled, mark_in, minor_of, pattern
 from envgen.model.catalogue import Catalogue, KnownPackage, parsed
 from envgen.model.facts import Platform
 from envgen.model.packages import LockedPackage
 
 _BUILT_FOR = re.compile(r"(?:^|[_*])(?:cu(?:da)?([0-9]+(?:\.[0-9]+)+|[0-9]{1,3})?|gpu)(?=[_*]|py|h[0-9a-f]{7}|$)")  # `*`: of a spec
 _CPU_BUILD = re.compile(r"(?:^|[_*])cpu(?=[_*]|py|h[0-9a-f]{7}|$)")
-_HOLES = {
-    r"\{cu\}": r"([0-9]{2,3})(?!\.?[0-9])",
-    r"\{cuda\}": r"([0-9]+\.[0-9]+)",
-    r"\{version\}": r".*",
-    r"\*": r".*",
-    r"\?": r".",
-}
-
-
 # --- a build string -------------------------------------------------------------------------------------------------------
-
-
-def dotted(digits: str) -> str:
-    """The version in digits of a build string: 126 is 12.6, 118 is 11.8, 92 is 9.2, 10.0.130 is 10.0; 12 and 11.6 stay."""
-    if "." in digits:
-        return minor_of(digits)
-    if len(digits) < 2 or digits in ("11", "12", "13", "14"):
-        return digits
-    return f"{digits[:-1]}.{digits[-1]}"
 
 
 def built_for(build: str, known: KnownPackage | None = None) -> str | None:
@@ -52,10 +34,10 @@ def built_for(build: str, known: KnownPackage | None = None) -> str | None:
     The globs of the package's row come first, then the dialects of the channels.
     """
     for glob in known.cuda_builds if known else ():
-        match = _pattern(glob).fullmatch(build)
+        match = pattern(glob).fullmatch(build)
         if match:
             return dotted(match[1]) if match.groups() else _in_dialect(build) or ""
-    return None if known and _any(known.cpu_builds, build) else _in_dialect(build)
+    return None if known and any_of(known.cpu_builds, build) else _in_dialect(build)
 
 
 @lru_cache(20_000)
@@ -67,24 +49,6 @@ def _in_dialect(build: str) -> str | None:
 @lru_cache(20_000)
 def _says_cpu(build: str) -> bool:
     return _CPU_BUILD.search(build) is not None
-
-
-@cache
-def _pattern(glob: str) -> re.Pattern[str]:
-    """A glob of build strings with the holes of a spelling, as a regular expression."""
-    text = re.escape(glob)
-    for hole, pattern in _HOLES.items():
-        text = text.replace(hole, pattern)
-    return re.compile(text)
-
-
-def matches(glob: str, build: str) -> bool:
-    """Whether a build string is one of a glob, which may hold the holes of a spelling."""
-    return _pattern(glob).fullmatch(build) is not None
-
-
-def _any(globs: Iterable[str], build: str) -> bool:
-    return any(matches(glob, build) for glob in globs)
 
 
 # --- a package ------------------------------------------------------------------------------------------------------------
@@ -102,7 +66,7 @@ def cuda_of(catalogue: Catalogue, package: LockedPackage) -> str | None:
     if package.manager == "conda":
         return _conda_cuda(known, package)
     local = mark_in(catalogue.wheels.cuda_versions, package.version)
-    told = _labelled(catalogue.wheels.cuda_labels, package) if local is None else local
+    told = labelled(catalogue.wheels.cuda_labels, package) if local is None else local
     return _wheel_cuda(catalogue, known, package) if told is None else told
 
 
@@ -128,28 +92,10 @@ def _wheel_cuda(catalogue: Catalogue, known: KnownPackage | None, package: Locke
     if named is not None:
         return named
     if known and known.role == "framework" and not is_cpu_build(catalogue, package):
-        indexed = _indexed(catalogue.wheels.cuda_indexes, package)
-        found = _needed(catalogue, known, package) if indexed is None else indexed
+        told = indexed(catalogue, catalogue.wheels.cuda_indexes, package)
+        found = _needed(catalogue, known, package) if told is None else told
         return "" if found is None and known.only == "cuda" else found
     return "" if known and known.only == "cuda" else None
-
-
-def mark_in(globs: Iterable[str], text: str) -> str | None:
-    """The CUDA in the first glob that fits a text, "" for one that names none; None where no glob fits."""
-    found = next((match for glob in globs if (match := _pattern(glob).fullmatch(text))), None)
-    return dotted(found[1]) if found and found.groups() else None if found is None else ""
-
-
-def _labelled(globs: Iterable[str], package: LockedPackage) -> str | None:
-    """The CUDA in the label of a variant wheel; None where no glob fits."""
-    label = variant_label(file_name(package.url))
-    return mark_in(globs, label) if label else None
-
-
-def _indexed(globs: Iterable[str], package: LockedPackage) -> str | None:
-    """The CUDA in the index or the URL of a wheel; None where no glob fits."""
-    told = (mark_in(globs, text) for text in (package.index.rstrip("/"), package.url.partition("#")[0]) if text)
-    return next((cuda for cuda in told if cuda is not None), None)
 
 
 def _needed(catalogue: Catalogue, known: KnownPackage, package: LockedPackage) -> str | None:
@@ -196,11 +142,6 @@ def _told(version: str, precision: str = "minor") -> str:
     if not re.match(r"[0-9]+(\.[0-9]+)*$|[0-9]+\.[0-9]+\.", version):
         return ""
     return version.split(".", maxsplit=1)[0] if precision == "major" else minor_of(version)
-
-
-def minor_of(version: str) -> str:
-    """Major and minor of a version: 12.6.77 is 12.6."""
-    return ".".join(version.split(".")[:2])
 
 
 # --- a package among others -----------------------------------------------------------------------------------------------
@@ -267,12 +208,12 @@ def is_cpu_build(catalogue: Catalogue, package: LockedPackage) -> bool:
     known = catalogue.of(package)
     if package.manager == "conda":
         globs = known.cpu_builds if known else ()
-        return (known is not None and known.only == "cpu") or _any(globs, package.build) or _says_cpu(package.build)
+        return (known is not None and known.only == "cpu") or any_of(globs, package.build) or _says_cpu(package.build)
     marks = catalogue.wheels
     if version_names_cuda(catalogue, package) or is_for_other_gpus(catalogue, package):
         return False
-    from_index = known is not None and known.role == "framework" and _indexed(marks.cpu_indexes, package) is not None
-    marked = mark_in(marks.cpu_versions, package.version), _labelled(marks.cpu_labels, package)
+    from_index = known is not None and known.role == "framework" and indexed(catalogue, marks.cpu_indexes, package) is not None
+    marked = mark_in(marks.cpu_versions, package.version), labelled(marks.cpu_labels, package)
     return (known is not None and known.only == "cpu") or from_index or any(found is not None for found in marked)
 
 
@@ -281,7 +222,9 @@ def is_for_other_gpus(catalogue: Catalogue, package: LockedPackage) -> bool:
     known, marks = catalogue.of(package), catalogue.wheels
     if package.manager == "conda" or known is None or known.role != "framework":
         return False
-    return mark_in(marks.other_versions, package.version) is not None or _indexed(marks.other_indexes, package) is not None
+    return (
+        mark_in(marks.other_versions, package.version) is not None or indexed(catalogue, marks.other_indexes, package) is not None
+    )
 
 
 def version_names_cuda(catalogue: Catalogue, package: LockedPackage) -> bool:

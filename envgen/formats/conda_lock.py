@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from functools import lru_cache
 from typing import Any
 
@@ -12,13 +13,13 @@ from yaml import MappingNode, Node, ScalarNode, SequenceNode
 
 from envgen.formats.checked import checked
 from envgen.formats.collector import no_garbage_collection
-from envgen.formats.conda_lock_entries import NULLS, package_of, plain_packages
+from envgen.formats.conda_lock_entries import NULLS, package_of, placed, plain_entries
 from envgen.model.address import Address
 from envgen.model.errors import BadInput
 from envgen.model.facts import Platform
 from envgen.model.packages import Lock, LockedPackage
 from envgen.model.run import Download, Stamp
-from envgen.yamlfile.document import data_of
+from envgen.yamlfile.document import data_of, root_of
 from envgen.yamlfile.nodes import address, compose
 
 _BODY = "\npackage:"
@@ -157,8 +158,10 @@ def pip_names(text: str) -> list[str]:
 
 def urls_by_platform(text: str) -> dict[Platform, list[str]]:
     """The url of every conda package of a lock that envgen wrote, without parsing the file."""
+    plain = plain_entries(text)
+    rows = [(row.package.platform, row.package.url) for row in plain[1] if row.package.manager == "conda"] if plain else ()
     found: dict[Platform, list[str]] = {}
-    for platform, url in _OF_PLATFORM.findall(text):
+    for platform, url in rows or _OF_PLATFORM.findall(text):
         found.setdefault(platform, []).append(url)
     return found
 
@@ -188,16 +191,15 @@ def read_lock(text: str, shown: str) -> Lock:
 
 def _read(text: str, shown: str) -> Lock:
     reader = _Reader(shown)
-    head, body, rest = text.partition(f"{_BODY}\n")
-    plain = plain_packages(rest, head.count("\n") + 3, shown) if body else None
-    _unmerged(head if plain else text, shown)
-    top = reader.mapping(_root(head if plain else text, shown))
+    plain = plain_entries(text)
+    _unmerged(plain[0] if plain else text, shown)
+    top = reader.mapping(_root(plain[0], shown, read_before=True) if plain else _root(text, shown))
     version = reader.text(top, "version", reader.top)
     if version != "1":
         what = f"lock version {version} is not supported: this envgen reads version 1"
         hint = "create it again with conda-lock 1 or later, or update envgen"
         raise BadInput(what, where=address(shown, top["version"]), hint=hint)
-    packages = _once(plain or reader.packages(top))
+    packages = _once(placed(plain[1], plain[0].count("\n") + 3, shown) if plain else reader.packages(top))
     if not text.endswith("\n"):
         raise _broken("this lock is truncated", _line(text, len(text), shown))
     meta = reader.mapping(top["metadata"]) if "metadata" in top else {}
@@ -224,12 +226,18 @@ def _content_hashes(meta: Mapping[str, Any]) -> dict[Platform, str]:
     return {str(key.value): str(value.value) for key, value in node.value} if isinstance(node, MappingNode) else {}
 
 
-def _root(text: str, shown: str) -> Node:
-    """The root node of a lock. Raises BadInput with an address."""
+def _root(text: str, shown: str, *, read_before: bool = False) -> Node:
+    """The root node of a lock, or of a head that may have been read for its stamp. Raises BadInput with an address."""
+    if read_before:
+        with suppress(BadInput):
+            return _there(root_of(text), shown)
     try:
-        root = compose(text, shown, aliases=True)
+        return _there(compose(text, shown, aliases=True), shown)
     except BadInput as error:
         raise _broken(error.what, error.where) from None
+
+
+def _there(root: Node | None, shown: str) -> Node:
     if root is None:
         raise _broken("this file is empty", Address(shown, 1, 1))
     return root

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -26,9 +26,10 @@ _ENTRY = re.compile(
 
 _BETWEEN = "\n- name: "  # where one entry ends and the next begins: no line inside an entry of this spelling begins like that
 _REMEMBERED, _LONGEST = 20_000, 5_000  # entries, and characters of one; it has about 600
+_TEXTS = 16  # locks: those of a project are read to judge one of them
 
 
-class _Entry(NamedTuple):
+class PlainEntry(NamedTuple):
     """What the text of an entry says: the package, without its place; its category; and how many lines it has."""
 
     package: LockedPackage
@@ -36,10 +37,24 @@ class _Entry(NamedTuple):
     lines: int
 
 
-def plain_packages(rest: str, line: int, shown: str) -> list[tuple[LockedPackage, str]] | None:
-    """The packages of a list in exactly that spelling, each with its category, ten times as fast as YAML; else None.
+@lru_cache(_TEXTS)
+def plain_entries(lock: str) -> tuple[str, tuple[PlainEntry, ...]] | None:
+    """What a lock says before its packages, and these, if they are in exactly that spelling; else None."""
+    head, body, rest = lock.partition("\npackage:\n")
+    found = _entries(rest) if body else None
+    return (head, found) if found else None
 
-    Locks of one repository share most of their entries: each text is read once.
+
+def plain_packages(rest: str, line: int, shown: str) -> list[tuple[LockedPackage, str]] | None:
+    """The packages of a list in exactly that spelling, each with its category; else None."""
+    found = _entries(rest)
+    return [*placed(found, line, shown)] if found else None
+
+
+def _entries(rest: str) -> tuple[PlainEntry, ...] | None:
+    """The entries of a list in exactly that spelling, ten times as fast as YAML; else None.
+
+    Locks of one repository share most of them: each text is read once.
     """
     first, *others = rest.split(_BETWEEN)
     texts = [first.removeprefix("- name: "), *others]
@@ -51,17 +66,23 @@ def plain_packages(rest: str, line: int, shown: str) -> list[tuple[LockedPackage
         entry = _entry(text) if len(text) <= _LONGEST else _read(text)
         if entry is None:
             return None
-        found.append((_placed(entry.package, Address(shown, line, 3)), entry.category))
+        found.append(entry)
+    return tuple(found)
+
+
+def placed(entries: Iterable[PlainEntry], line: int, shown: str) -> Iterator[tuple[LockedPackage, str]]:
+    """The packages of entries that begin at a line of a file, each with its category."""
+    for entry in entries:
+        yield _placed(entry.package, Address(shown, line, 3)), entry.category
         line += entry.lines
-    return found
 
 
 @lru_cache(_REMEMBERED)
-def _entry(text: str) -> _Entry | None:
+def _entry(text: str) -> PlainEntry | None:
     return _read(text)
 
 
-def _read(text: str) -> _Entry | None:
+def _read(text: str) -> PlainEntry | None:
     """The entry with this text, without `- name: ` before it and the end of line after it.
 
     None where its spelling is another, or a text of it cannot be what it stands for: the other reader says where.
@@ -77,7 +98,7 @@ def _read(text: str) -> _Entry | None:
     fields = (_bare(name), _bare(version), manager, _bare(platform), _bare(url))
     hashes = {kind: value for kind, value in (("md5", md5), ("sha256", sha256)) if value not in NULLS}
     package = package_of(fields, wanted, hashes, None)
-    return None if wrong_in(package.content) else _Entry(package, category, text.count("\n") + 1)
+    return None if wrong_in(package.content) else PlainEntry(package, category, text.count("\n") + 1)
 
 
 def _placed(package: LockedPackage, at: Address) -> LockedPackage:

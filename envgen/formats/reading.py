@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -21,21 +21,22 @@ from envgen.formats.unreadable import refusal
 from envgen.formats.uv_lock import is_uv_lock, read_uv_lock
 from envgen.model.errors import BadInput
 from envgen.model.packages import Lock
-from envgen.yamlfile.text import text_of
+from envgen.yamlfile.text import source, text_of
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class _File:
-    """A file that a user named, and its text; `shown` is its path in messages."""
+    """A file that a user named, and its text; `shown` is its path in messages, and `hardware` is as for `read_any`."""
 
     path: Path
     text: str
     shown: str
+    hardware: Collection[str] = ()
 
 
-def _conda_lock(file: _File) -> Lock:
+def _conda_lock(file: _File, read: Callable[[Path, str], str] = source) -> Lock:
     lock = read_lock(file.text, file.shown)
-    return replace(lock, of_other_run=of_other_run(lock, file.path.parent))
+    return replace(lock, of_other_run=of_other_run(lock, file.path.parent, read))
 
 
 def _conda_locks(file: _File) -> tuple[Lock, ...]:
@@ -48,7 +49,7 @@ _Reader = Callable[[_File], tuple[Lock, ...]]
 _FORMATS: tuple[tuple[Callable[[str], bool], _Reader], ...] = (
     (lambda text: text.lstrip().startswith("["), lambda file: (read_list_json(file.text, file.shown),)),
     (is_explicit, lambda file: (read_explicit(file.text, file.shown),)),
-    (is_uv_lock, lambda file: read_uv_lock(file.text, file.shown)),
+    (is_uv_lock, lambda file: read_uv_lock(file.text, file.shown, file.hardware)),
     (is_pylock, lambda file: read_pylock(file.text, file.shown)),
     (is_pixi, lambda file: read_pixi(file.path, file.text, file.shown)),
     (is_conda_lock, _conda_locks),
@@ -64,20 +65,25 @@ def is_known(text: str) -> bool:
     return any(looks_like(text) for looks_like in others) or "\npackage:" in f"\n{text}"
 
 
-def read_any(path: Path, shown: str, *, hashes: bool = False) -> tuple[Lock, ...]:
-    """The locks at `path`, a file or an installed environment.
+def read_any(path: Path, shown: str, *, hashes: bool = False, hardware: Collection[str] = ()) -> tuple[Lock, ...]:
+    """The locks at `path`, a file or an installed environment; `hardware` are words that extras for one kind of it are named by.
 
     One, or several from a file that holds several environments, or one environment for several platforms with names of their own.
     The files of an environment are checked by their size, with `hashes` by their content.
     Raises BadInput, with the line where there is one, for what cannot be read or holds no package.
     """
-    locks = (with_damage(checked(read_prefix(path, shown)), path, hashes=hashes),) if path.is_dir() else _read(path, shown)
+    locks = (
+        (with_damage(checked(read_prefix(path, shown)), path, hashes=hashes),) if path.is_dir() else _read(path, shown, hardware)
+    )
     return _filled(locks, shown)
 
 
-def read_conda_lock(path: Path, text: str, shown: str) -> Lock:
-    """The conda-lock.yml with this text, and whether it was made from the files beside it. Raises BadInput as `read_any` does."""
-    (lock,) = _filled((_conda_lock(_File(path, text, shown)),), shown)
+def read_conda_lock(path: Path, text: str, shown: str, read: Callable[[Path, str], str] = source) -> Lock:
+    """The conda-lock.yml with this text, and whether it was made from the files beside it, which are `read` by path and name.
+
+    Raises BadInput as `read_any` does.
+    """
+    (lock,) = _filled((_conda_lock(_File(path=path, text=text, shown=shown), read),), shown)
     return lock
 
 
@@ -87,8 +93,9 @@ def _filled(locks: tuple[Lock, ...], shown: str) -> tuple[Lock, ...]:
     return locks
 
 
-def _read(path: Path, shown: str) -> tuple[Lock, ...]:
-    file = _File(path, text_of(path, shown, absent="give a lock, a list or an environment's folder"), shown)
+def _read(path: Path, shown: str, hardware: Collection[str]) -> tuple[Lock, ...]:
+    text = text_of(path, shown, absent="give a lock, a list or an environment's folder")
+    file = _File(path=path, text=text, shown=shown, hardware=hardware)
     refused = refusal(path.name, file.text, shown)
     if refused:
         raise refused

@@ -20,8 +20,6 @@ from envgen.model.packages import Lock, LockedPackage
 
 _HINT = "create it again: uv lock"
 _LOCAL = ("virtual", "editable", "directory", "path")
-_HARDWARE = re.compile(r"(?:^|[-_])(?:[cgtx]pu|cu(?:da)?|rocm|directml|metal|mps)[0-9.]*x?(?![a-z])")
-"""An extra or a group for one kind of hardware: `gpu`, `cu126`, `torch-cuda12`, `onnx-directml`."""
 
 
 def is_uv_lock(text: str) -> bool:
@@ -33,11 +31,11 @@ def is_uv_lock(text: str) -> bool:
     )
 
 
-def read_uv_lock(text: str, shown: str) -> tuple[Lock, ...]:
+def read_uv_lock(text: str, shown: str, hardware: Collection[str] = ()) -> tuple[Lock, ...]:
     """A lock for each choice among the extras and groups that exclude each other, on every platform that it can be installed on.
 
-    Those for one kind of hardware count as such, whether or not the project declares that they exclude each other. All others are
-    taken together, for the oldest Python of the project. Raises BadInput with the line.
+    Those for one kind of hardware, named by one of the words of `hardware`, count as such, whether or not the project declares that
+    they exclude each other. All others are taken together, for the oldest Python of the project. Raises BadInput with the line.
     """
     top = Table(parsed_toml(text, shown, _HINT), Address(shown, 1, 1), _HINT)
     version = top.data.get("version")
@@ -50,7 +48,7 @@ def read_uv_lock(text: str, shown: str) -> tuple[Lock, ...]:
     markers = top.texts("supported-markers")
     platforms = [p for p in UNIVERSAL if not markers or any(holds(marker, p, graph.python) for marker in markers)]
     declared = [item for conflict in top.items("conflicts") for item in _items(conflict, top)]
-    excluding = [*dict.fromkeys((*declared, *graph.of_hardware()))]
+    excluding = [*dict.fromkeys((*declared, *graph.of_hardware(hardware)))]
     return tuple(
         Lock(
             shown=shown,
@@ -145,9 +143,10 @@ class _Graph:
         for node in nodes:
             self.by_name.setdefault(node.name, []).append(node)
 
-    def of_hardware(self) -> Iterator[_Choice]:
-        """The extras and groups of the project that are for one kind of hardware, by their names."""
-        return (each for each in self._others(()) if _HARDWARE.search(each.name))
+    def of_hardware(self, words: Collection[str]) -> Iterator[_Choice]:
+        """The extras and groups of the project that are for one kind of hardware, by their names: a word, and perhaps a version."""
+        named = re.compile(rf"(?:^|[-_])(?:{'|'.join(map(re.escape, words)) or '(?!)'})[0-9.]*x?(?![a-z])")
+        return (each for each in self._others(()) if named.search(each.name))
 
     def packages(
         self, platforms: Sequence[Platform], chosen: _Choice | None, excluding: Collection[_Choice]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 from envgen.model.errors import BadInput
@@ -10,9 +11,9 @@ from envgen.yamlfile.document import data_of
 from envgen.yamlfile.text import source
 
 
-def read_virtual_packages(path: Path) -> dict[Platform, dict[str, str]]:
+def read_virtual_packages(path: Path, read: Callable[[Path, str], str] = source) -> dict[Platform, dict[str, str]]:
     """What the file says: platform -> virtual package -> "version" or "version build". Raises BadInput."""
-    data = data_of(source(path, str(path)), str(path))
+    data = data_of(read(path, str(path)), str(path))
     subdirs = data.get("subdirs") if isinstance(data, dict) else None
     if not isinstance(subdirs, dict):
         raise BadInput("`subdirs:` is missing", where=path, hint="`envgen help projects` has an example of such a file")

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
-from envgen.channels.kept import because, kept_records
+from envgen.channels.kept import because, first_now, kept_records
 from envgen.channels.package_url import split_url
 from envgen.lock.locked_cells import LockedCell
 from envgen.model.changes import CellChanges, MovedPackage, Placed
@@ -93,7 +93,9 @@ def _forced(
     there = kept_records(index, replace(request, exclude_newer=NO_LIMIT, wrong=frozenset()))
     told = {}
     for name in names:
-        if name in offered:
+        if first := first_now(index, request, locked.urls[name]):
+            told[name] = f"{first} has it, and comes first in channels: now"
+        elif name in offered:
             told[name] = because(locked.urls[name], offered[name].depends, request, found.records, chosen)
         elif name in old:
             told[name] = "it is newer than exclude-newer"

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
+from envgen.lock.ask import Replays
 from envgen.model.facts import Matrix, Platform, Release, Target
 from envgen.model.project import Project
 from envgen.model.resolution import Choice, Resolution
 from envgen.model.run import Stamp
 from envgen.resolver.availability import Availability, no_index
-from envgen.resolver.resolve import Problem, answer
+from envgen.resolver.resolve import Problem, Searched, answer_of, search
 
 BUILD = "-build"  # `pytorch-build 12.6` in a stamp, or `pytorch-build-win-64 12.8` where that differs by platform
 PYTHON = "python"
@@ -67,16 +69,20 @@ class Hold:
         return self.python if name == PYTHON else target in self.whole or framework_of(name) in self.frameworks
 
 
-def held_choices(matrix: Matrix, project: Project, stamps: Mapping[str, Stamp]) -> dict[str, Resolution]:
+def held_choices(
+    matrix: Matrix, project: Project, stamps: Mapping[str, Stamp], replays: Replays | None = None
+) -> dict[str, Resolution]:
     """What the locks chose, by target, where the facts and the project still allow it; all with the Python of the first.
 
-    Each is a resolution of today: its specs and its reasons are those that the project and the facts have now.
+    Each is a resolution of today: its specs and its reasons are those that the project and the facts have now. `replays` are of
+    other projects, by the same facts.
     """
+    replayed = partial(_replayed, matrix, replays)
     allowed = of_one_python(project, stamps)
-    found = _replayed(matrix, project, allowed)
+    found = replayed(project, allowed)
     if found is None:
-        allowed = {name: stamp for name, stamp in allowed.items() if _replayed(matrix, _only(project, {name}), {name: stamp})}
-        found = _replayed(matrix, project, allowed) or _replayed(matrix, _only(project, allowed), allowed)
+        allowed = {name: stamp for name, stamp in allowed.items() if replayed(_only(project, {name}), {name: stamp})}
+        found = replayed(project, allowed) or replayed(_only(project, allowed), allowed)
     return {row.target.name: _told(project, row, allowed[row.target.name]) for row in found or () if row.target.name in allowed}
 
 
@@ -87,7 +93,9 @@ def of_one_python(project: Project, stamps: Mapping[str, Stamp]) -> dict[str, St
     return {name: stamps[name] for name in named if stamps[name].chosen[PYTHON] == python}
 
 
-def _replayed(matrix: Matrix, project: Project, stamps: Mapping[str, Stamp]) -> Sequence[Resolution] | None:
+def _replayed(
+    matrix: Matrix, replays: Replays | None, project: Project, stamps: Mapping[str, Stamp]
+) -> Sequence[Resolution] | None:
     """What the locks chose, for all targets, or None. The releases of no lock are not looked at: most of a search is about them."""
     locked = {(name, version) for stamp in stamps.values() for name, version in stamp.chosen.items()}
 
@@ -95,7 +103,14 @@ def _replayed(matrix: Matrix, project: Project, stamps: Mapping[str, Stamp]) -> 
         return target.name not in stamps or (release.framework, str(release.version)) in locked
 
     hold = Hold(stamps=stamps, python=True, whole=frozenset(stamps))
-    return answer(hold.problem(matrix, project), counts=counts) if stamps else None
+
+    def searched(asked: Project) -> Searched:
+        return search(hold.problem(matrix, asked), counts=counts)
+
+    if not stamps:
+        return None
+    found = replays.of(project, stamps, searched) if replays else searched(project)
+    return answer_of(hold.problem(matrix, project), found)
 
 
 def _only(project: Project, names: Iterable[str]) -> Project:

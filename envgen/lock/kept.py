@@ -33,7 +33,7 @@ class Kept:
         """The request with the packages that are to be kept."""
         cell = self.of(resolution, request)
         urls = (url for name, url in sorted(cell.urls.items()) if name not in self.freed) if cell else ()
-        return replace(request, kept=tuple(urls))
+        return replace(request, kept=tuple(urls), kept_from=cell.channels if cell else ())
 
 
 NOTHING = Kept()

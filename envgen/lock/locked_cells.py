@@ -17,13 +17,14 @@ CellName = tuple[str, Platform]
 """A target, and a platform of it."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LockedCell:
-    """One platform of a lock: conda package -> url, the records of these that the repository has, and the pip packages."""
+    """One platform of a lock: conda package -> url, the records of these that the repository has, pip packages, the channels."""
 
     urls: Mapping[str, str]
     records: Mapping[str, Record]
     wheels: tuple[LockedPackage, ...] = ()
+    channels: tuple[str, ...] = ()  # in the order of the lock
 
     @property
     def names(self) -> set[str]:
@@ -55,14 +56,17 @@ class LockedCells:
     @cached_property
     def cells(self) -> Mapping[CellName, LockedCell]:
         """Every cell of the locks."""
-        urls, wheels = self._read()
+        urls, wheels, channels = self._read()
         keys = {url: key_of(url) for found in urls.values() for url in found.values()}
         subdirs = {key.rpartition("/")[0] for key in keys.values()}
         recorded = read_recorded(self._layout.index, self._layout.shown(self._layout.index), subdirs)
         records = {url: record_of(url, recorded[key]) for url, key in keys.items() if key in recorded}
         return {
             name: LockedCell(
-                found, {package: records[url] for package, url in found.items() if url in records}, tuple(wheels.get(name, ()))
+                urls=found,
+                records={package: records[url] for package, url in found.items() if url in records},
+                wheels=tuple(wheels.get(name, ())),
+                channels=channels[name[0]],
             )
             for name, found in urls.items()
         }
@@ -76,14 +80,19 @@ class LockedCells:
             for target, platform, urls in found
         }
 
-    def _read(self) -> tuple[Mapping[CellName, Mapping[str, str]], Mapping[CellName, Sequence[LockedPackage]]]:
-        """The url of each conda package, and the pip packages, by cell. Reads every lock whole."""
+    def _read(
+        self,
+    ) -> tuple[Mapping[CellName, Mapping[str, str]], Mapping[CellName, Sequence[LockedPackage]], Mapping[str, tuple[str, ...]]]:
+        """The url of each conda package, and the pip packages, by cell, and the channels by target. Reads every lock whole."""
+        channels: dict[str, tuple[str, ...]] = {}
         urls: dict[CellName, dict[str, str]] = {}
         wheels: dict[CellName, list[LockedPackage]] = {}
         for target, path in self._paths.items():
-            for package in conda_lock.read_lock(self._layout.read(path), self._layout.shown(path)).packages:
+            lock = conda_lock.read_lock(self._layout.read(path), self._layout.shown(path))
+            channels[target] = lock.channels
+            for package in lock.packages:
                 if package.manager == "conda":
                     urls.setdefault((target, package.platform), {})[package.name] = package.url
                 else:
                     wheels.setdefault((target, package.platform), []).append(package)
-        return urls, wheels
+        return urls, wheels, channels

@@ -225,8 +225,19 @@ class Unsolved:
         if not in_the_way:
             needs = self._not_promised(resolution.target.name, platform)
             where = f"for {resolution.target.name} on {platform}"
-            return f"it needs {needs}, which is not promised {where}" if needs else f"it has no solution {where}"
+            order = "" if needs else self._after_others(cell)
+            return f"it needs {needs}, which is not promised {where}" if needs else f"it has no solution {where}{order}"
         return needs_text(in_the_way, needed, records)
+
+    def _after_others(self, cell: CellRequest) -> str:
+        """That other channels come before its own, where it has a solution with those first; "" where that is not the reason."""
+        (resolution, request), project = cell, self.problem.project
+        meant = [row for row in self.held[resolution.target.name].choices if row.release.framework == self.name]
+        own = {channel for row in meant for channel in row.spelling.channels}
+        first = edits.with_channels_first(project, own)
+        if first.channels == project.channels or not self._solvable(first, (resolution, replace(request, channels=first.channels))):
+            return ""
+        return f" while `channels:` has {project.channels[0]} before {first.channels[0]}"
 
     def _not_promised(self, target: str, platform: Platform) -> str:
         """The virtual package that the version needs and a target does not promise; "" where that is not the reason."""

@@ -10,6 +10,7 @@ from envgen import targets
 from envgen.channels.channel import locate
 from envgen.formats import conda_lock
 from envgen.lock import render
+from envgen.lock.ask import Replays
 from envgen.lock.hold import BUILD, held_choices
 from envgen.lock.inputs import as_of, cell_digest, pip_digest
 from envgen.lock.locked_cells import CellName, LockedCells
@@ -71,9 +72,15 @@ class Plan:
 
 
 def plan(
-    layout: Layout, matrix: Matrix, name: str, request: LockRequest, reporter: Reporter, machine_target: MachineTarget
+    layout: Layout,
+    matrix: Matrix,
+    name: str,
+    request: LockRequest,
+    reporter: Reporter,
+    machine_target: MachineTarget,
+    replays: Replays | None = None,
 ) -> Plan | None:
-    """The plan for one project, or None if it has none of the requested targets."""
+    """The plan for one project, or None if it has none of the requested targets; `replays` are those of other projects."""
     project = cached_project(
         layout, matrix, name, reporter, afresh=request.update and not request.packages, edited=request.edited.get(name)
     )
@@ -81,7 +88,7 @@ def plan(
     requested = _requested(layout, project, matrix, request, reporter, machine_target)
     if not requested:
         return None
-    return _plan(layout, matrix, project, requested, request)
+    return _plan(layout, matrix, project, requested, request, replays)
 
 
 def _dated(project: Project, request: LockRequest) -> Project:
@@ -115,13 +122,20 @@ def _if_possible(
         return ()
 
 
-def _plan(layout: Layout, matrix: Matrix, project: Project, requested: tuple[str, ...], request: LockRequest) -> Plan:
+def _plan(
+    layout: Layout,
+    matrix: Matrix,
+    project: Project,
+    requested: tuple[str, ...],
+    request: LockRequest,
+    replays: Replays | None = None,
+) -> Plan:
     problem = Problem(matrix, project)
     names = [row.name for row in project.targets]
     again = requested if request.update and not request.packages else ()
     stamps = {target: stamp for target in names if (stamp := _stamp(layout, project.name, target, broken=target in again))}
     counting = {target: stamp for target, stamp in stamps.items() if target not in again}
-    held, locked = held_choices(matrix, project, counting), LockedCells(layout, project.name, stamps)
+    held, locked = held_choices(matrix, project, counting, replays), LockedCells(layout, project.name, stamps)
     if not _shows_an_answer(matrix, project, held, counting):
         chosen(problem)
     freed = frozenset(request.packages)

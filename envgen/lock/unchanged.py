@@ -7,7 +7,7 @@ the files of its targets, each as they are on the disk. What is remembered was f
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
@@ -46,11 +46,11 @@ class RawInputs:
 
     def is_still(self, project: str) -> bool:
         """Whether the files of a project are what they were."""
-        return self._read(project) == self.of(project)
+        return self._layout.reads_once or self._read(project) == self.of(project)
 
     def _read(self, project: str) -> str:
         files = self._layout.raw_files(project) if self.shared else None
-        found = digest_of(files, self._layout.root) if files is not None else ""
+        found = digest_of(files, self._layout.root, self._layout.data) if files is not None else ""
         return key_of(self.shared, found) if found else ""
 
     def again(self) -> RawInputs:
@@ -65,14 +65,14 @@ class RawInputs:
         return key_of(index, *found) if index and all(found) else ""
 
 
-def digest_of(files: Iterable[Path], root: Path) -> str:
+def digest_of(files: Iterable[Path], root: Path, read: Callable[[Path], bytes] = Path.read_bytes) -> str:
     """The sha256 of files, their names and how long they are; "" where one cannot be read or is not a plain file."""
     found = hashlib.sha256()
     try:
         for path in files:
             if path.is_symlink() or not path.is_file():
                 return ""
-            data = path.read_bytes()
+            data = read(path)
             found.update(f"{path.relative_to(root).as_posix()} {len(data)} ".encode(errors="surrogateescape"))
             found.update(data)
     except OSError:

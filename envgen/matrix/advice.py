@@ -7,13 +7,15 @@ from collections.abc import Iterator
 
 from packaging.utils import canonicalize_name
 
+from envgen.matrix.advice_schema import AdviceFile, AdviceRow, AliasFile
 from envgen.matrix.conditions import conditions, no_repeats
 from envgen.matrix.fields import ADVISED, AXES, WORD
-from envgen.matrix.schema import AdviceFile, AdviceRow, AliasFile, TargetFile
+from envgen.matrix.schema import TargetFile
 from envgen.model.advice import Advice, Trial
+from envgen.model.alias import Alias
 from envgen.model.condition import Condition
 from envgen.model.errors import BadInput, closest
-from envgen.model.facts import Alias, Constraint, Matrix, Platform, Reason
+from envgen.model.facts import Constraint, Matrix, Platform, Reason
 from envgen.model.platforms import PLATFORMS
 from envgen.model.ranges import version_range
 from envgen.yamlfile.document import Document

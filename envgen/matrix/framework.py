@@ -38,8 +38,9 @@ def framework_of(document: Document, file: FrameworkFile, toolkits: Collection[V
         )
     releases = [_release(document, file.framework, index, row, toolkits) for index, row in enumerate(file.releases)]
     no_repeats(((release.version, release.at) for release in releases), "version")
+    linked = bool(file.companion_of) and any(row.linked for row in file.packages)
     providers = {
-        name: tuple(_spelling(name, row, document.at("providers", name, index)) for index, row in enumerate(rows))
+        name: tuple(_spelling(name, row, document.at("providers", name, index), linked=linked) for index, row in enumerate(rows))
         for name, rows in file.providers.items()
     }
     named: list[tuple[str, tuple[str | int, ...]]] = [
@@ -119,8 +120,11 @@ def _span(stated: StatedVariant, toolkits: Collection[Version]) -> frozenset[Var
     return frozenset({stated})
 
 
-def _spelling(provider: str, row: SpellingRow, at: Address) -> Spelling:
-    """One row of `providers`. Raises BadInput for one of neither conda packages nor wheels, or of both."""
+def _spelling(provider: str, row: SpellingRow, at: Address, *, linked: bool) -> Spelling:
+    """One row of `providers`. Raises BadInput for one of neither conda packages nor wheels, or of both.
+
+    What is `linked` was compiled against the builds of the same provider, where the row does not say another.
+    """
     if bool(row.channels) == bool(row.index):
         what = f"{provider}: `channels:` and `index:` in one row" if row.index else f"{provider}: neither `channels:` nor `index:`"
         raise BadInput(what, where=at, hint="write `channels:` for conda packages, or `index:` for wheels")
@@ -137,6 +141,7 @@ def _spelling(provider: str, row: SpellingRow, at: Address) -> Spelling:
         if_installed=tuple(row.if_installed),
         newer_minor=row.newer_minor,
         same_cuda=row.same_cuda,
+        built_against=tuple(row.built_against) or ((provider,) if linked else ()),
         because=row.because,
         at=at,
     )

@@ -113,11 +113,13 @@ def _or_ours(documents: Mapping[str, Document], name: str) -> Document:
 
 
 def _packages(document: Document) -> PackagesFile:
-    """The packages of a repository; one that was written before envgen knew `wheels:` gets those that come with it."""
+    """The packages of a repository; one that was written before envgen knew `wheels:` or `extras:` gets what comes with it."""
     file = checked(document, PackagesFile)
-    if "wheels" in file.model_fields_set:
+    if "extras" in file.wheels.model_fields_set:
         return file
-    return file.model_copy(update={"wheels": checked(parsed(default_text(PACKAGES), PACKAGES), PackagesFile).wheels})
+    ours = checked(parsed(default_text(PACKAGES), PACKAGES), PackagesFile).wheels
+    wheels = file.wheels.model_copy(update={"extras": ours.extras}) if "wheels" in file.model_fields_set else ours
+    return file.model_copy(update={"wheels": wheels})
 
 
 def _toolkits(document: Document, file: CudaFile) -> Iterator[Toolkit]:
@@ -209,6 +211,11 @@ def _check_host(matrix: Matrix, framework: Framework) -> None:
     if host and host not in hosts:
         hint = closest(host, hosts)
         raise BadInput(f"companion-of: `{host}` is not a framework with releases, or a companion itself", where=at, hint=hint)
+    for spelling in (spelling for rows in framework.providers.values() for spelling in rows):
+        for name in spelling.built_against if host else ():
+            known = matrix.frameworks[host].providers
+            if name not in known and name not in framework.providers:
+                raise BadInput(f"built-against: {host} has no provider `{name}`", where=spelling.at, hint=closest(name, known))
     for build in (build for release in framework.releases for build in release.builds):
         for name, _ in build.needs:
             if name != host:

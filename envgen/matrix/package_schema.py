@@ -149,6 +149,11 @@ class WheelRows(FileModel):
     cpu: WheelBuilds = Field(default=WheelBuilds(), description="CPU builds.")
     cuda: WheelBuilds = Field(default=WheelBuilds(), description="CUDA builds.")
     other: WheelBuilds = Field(default=WheelBuilds(), description="Builds for other GPUs than NVIDIA's: neither CPU nor CUDA.")
+    extras: list[Text] = Field(
+        default=[],
+        description="Words that extras and dependency groups of a project for one kind of hardware are named by, so that of several"
+        " one is installed; a version may follow: cu, as in torch-cu126.",
+    )
     variant_properties: VariantProperties = Field(
         default=VariantProperties(),
         alias="variant-properties",

@@ -9,7 +9,7 @@ from fnmatch import fnmatchcase
 from envgen.matrix.package_schema import PackageRow, PackagesFile
 from envgen.matrix.schema import FrameworkFile
 from envgen.model.catalogue import BuiltWith, Catalogue, KnownPackage, Numeric, Role, WheelMarks
-from envgen.model.facts import Framework
+from envgen.model.facts import PUBLIC_INDEX, Framework
 
 
 def catalogue(frameworks: Iterable[tuple[FrameworkFile, Framework]], packages: PackagesFile) -> Catalogue:
@@ -21,6 +21,7 @@ def catalogue(frameworks: Iterable[tuple[FrameworkFile, Framework]], packages: P
         packages=tuple(rows),
         frameworks={framework.name: framework.import_name for _, framework in found if not framework.companion_of},
         cuda_import=packages.import_name or "",
+        indexes=_indexes(framework for _, framework in found),
         numerics=tuple(Numeric(row.name, tuple(row.conda), by_build=row.by_build) for row in packages.numerics),
         wheels=WheelMarks(
             cpu_versions=tuple(packages.wheels.cpu.versions),
@@ -30,12 +31,24 @@ def catalogue(frameworks: Iterable[tuple[FrameworkFile, Framework]], packages: P
             cuda_indexes=tuple(packages.wheels.cuda.indexes),
             other_versions=tuple(packages.wheels.other.versions),
             other_indexes=tuple(packages.wheels.other.indexes),
+            extras=tuple(packages.wheels.extras),
             cpu_labels=tuple(packages.wheels.cpu.labels),
             cuda_labels=tuple(packages.wheels.cuda.labels),
             cuda_properties=tuple(packages.wheels.variant_properties.cuda),
             gpu_properties=tuple(packages.wheels.variant_properties.gpu),
         ),
     )
+
+
+def _indexes(frameworks: Iterable[Framework]) -> dict[str, frozenset[str]]:
+    """The indexes of wheels that spellings name, each with the frameworks whose wheels, or those of whose companions, it has."""
+    found: dict[str, frozenset[str]] = {}
+    for framework in frameworks:
+        spellings = (row for rows in framework.providers.values() for row in rows)
+        for index in {row.index for row in spellings if row.index not in ("", PUBLIC_INDEX)}:
+            glob = index.replace("{variant}", "*")
+            found[glob] = found.get(glob, frozenset()) | {framework.companion_of or framework.name}
+    return found
 
 
 def _of_framework(file: FrameworkFile, framework: Framework) -> Iterator[KnownPackage]:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Literal
+from typing import Annotated
 
 from pydantic import Field
 
+from envgen.matrix.advice_schema import AdviceFile, AliasFile
 from envgen.matrix.channel_field import ChannelText
 from envgen.matrix.fields import (
-    ADVISED,
-    AskedText,
     Axes,
     Because,
     BoundedText,
@@ -26,7 +25,6 @@ from envgen.matrix.fields import (
     StatedText,
     VariantText,
     WheelIndexText,
-    WordText,
 )
 from envgen.matrix.hardware_schema import CodeRow, GpuFile
 from envgen.matrix.package_schema import PackageRow, PackagesFile
@@ -134,6 +132,13 @@ class SpellingRow(FileModel):
         default=False,
         alias="same-cuda",
         description="true where the CUDA builds of a companion go with builds of its framework for the same CUDA alone.",
+    )
+    built_against: list[Text] = Field(
+        default=[],
+        min_length=1,
+        alias="built-against",
+        description="Of a companion: the providers whose builds of its framework these go with. Left out: where its packages are "
+        "`linked`, the provider of the same name alone, else every one with the same manager, conda or pip.",
     )
     cpu: list[Text] = Field(
         description="Conda specs, or with `index:` requirements of pip, for a CPU target; hole: {version}.",
@@ -283,57 +288,6 @@ class TargetFile(FileModel):
         default=[], alias="also-runs", description="Platforms whose machines run the environments of another one, too."
     )
     constraints: list[ConstraintRow] = Field(default=[], description="Constraints on targets, whatever the framework.")
-
-
-class TrialRow(FileModel):
-    """How to see with a conda solver what happens to people who follow the advice."""
-
-    specs: Names = Field(description="The specs to solve, with holes; a spec for a package that was not chosen is left out.")
-    channels: list[ChannelText] = Field(min_length=1, description="The channels, in their order.")
-    platform: PlatformText | None = Field(default=None, description="The platform to solve for, if it is not the target's.")
-    virtual: dict[VirtualName, VirtualText | None] = Field(
-        default={}, description="Virtual packages to add to those of the target, or to replace; null removes one."
-    )
-    strict: bool = Field(default=True, description="false: solve without strict channel priority.")
-    gets: Text = Field(
-        description="What is installed: cpu, nothing, cuda, cuda12.6, or a conda spec that one of the packages matches."
-    )
-
-
-class AdviceRow(FileModel):
-    """A piece of advice that people find, and where it goes wrong."""
-
-    id: Text = Field(description="Several rows may share one; rows are shown in the order of their ids.")
-    heard: Text = Field(description="The advice, with holes such as {python} and {cuda}.")
-    when: Annotated[dict[Text, Text | Names], Field(min_length=1), Axes(ADVISED)] = Field(
-        description="Where it goes wrong, written as the `when` of a constraint is."
-    )
-    but: Text = Field(description="What happens, with holes.")
-    because: Because
-    trial: TrialRow | None = Field(default=None, description="How to show it with a solver, where that is possible.")
-
-
-class AdviceFile(FileModel):
-    """Advice that is commonly found, where it goes wrong, and what happens. It decides nothing."""
-
-    advice: list[AdviceRow] = Field(description="Pieces of advice.")
-
-
-class AliasRow(FileModel):
-    """A name from another tool or page, and what it requests."""
-
-    word: WordText = Field(description="The alias as people write it: a package, or a package with one extra in brackets.")
-    framework: Text | None = Field(default=None, description="The framework that it requests.")
-    cuda: AskedText | None = Field(default=None, description="The CUDA that it requests: none, newest, a major or a minor.")
-    version: Literal["framework", "cuda", "none"] = Field(description="What a version after the alias is a version of.")
-    because: Because
-
-
-class AliasFile(FileModel):
-    """Aliases: names from other tools and pages, and what they request."""
-
-    because: Because
-    words: list[AliasRow] = Field(description="Aliases.")
 
 
 # Every file in matrices/ that is not a framework. A new kind of file is one line here: its schema and its lint follow.

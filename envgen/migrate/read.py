@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from pathlib import Path
 
 from envgen.formats.environment_file import is_environment_file
@@ -28,8 +29,11 @@ _NOT_OF_PIP = re.compile(
 )  # Python itself, `numpy=1.26`, `channel::name`
 
 
-def read_contents(path: Path, shown: str) -> Contents:
-    """What a file asks for; `shown` is its name in messages. Raises BadInput, with the line where there is one."""
+def read_contents(path: Path, shown: str, hardware: Collection[str] = ()) -> Contents:
+    """What a file asks for; `shown` is its name in messages, and `hardware` is as for `read_any`.
+
+    Raises BadInput, with the line where there is one.
+    """
     text, label = text_of(path, shown, _ABSENT), path.stem
     if path.suffix == ".toml" and path.name != "pylock.toml":
         return read_manifest(text, shown, label)
@@ -40,7 +44,7 @@ def read_contents(path: Path, shown: str) -> Contents:
     if path.suffix in (".txt", ".in") and not _of_conda(text) and not (is_requirements(text) and _COMPILED.search(text)):
         return _requirements(text, shown, label, _beside(path, shown))
     try:
-        return of_locks(read_any(path, shown), shown, label)
+        return of_locks(read_any(path, shown, hardware=hardware), shown, label)
     except BadInput:
         if is_known(text):
             raise

@@ -6,8 +6,9 @@ import re
 from dataclasses import dataclass, replace
 
 from envgen.channels.canonical import CREDENTIALS
-from envgen.formats.builds import cuda_of, is_cuda_wheel, minor_of
+from envgen.formats.builds import cuda_of, is_cuda_wheel
 from envgen.formats.conda_specs import NotCovered, read_spec
+from envgen.formats.marks import minor_of
 from envgen.migrate.model import WHY_CREDENTIAL, AskedSpec, NotCarried, ReadAs
 from envgen.model.errors import BadInput
 from envgen.model.facts import Matrix

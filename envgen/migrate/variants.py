@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import reduce
 
-from envgen.formats.builds import mark_in, minor_of
+from envgen.formats.marks import mark_in, minor_of
 from envgen.migrate.model import Asked, NotCarried, ReadAs
 from envgen.migrate.translate import Translated, translated
 from envgen.model.address import Address

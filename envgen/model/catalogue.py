@@ -136,6 +136,7 @@ class WheelMarks:
     cuda_names: tuple[str, ...] = ()  # the first is how CUDA's own wheels are named: *-cu{cu}
     cpu_indexes: tuple[str, ...] = ()  # of frameworks alone: an index has other wheels, too
     cuda_indexes: tuple[str, ...] = ()
+    extras: tuple[str, ...] = ()  # words that extras and groups for one kind of hardware are named by
     other_versions: tuple[str, ...] = ()  # for other GPUs than NVIDIA's
     other_indexes: tuple[str, ...] = ()
     cpu_labels: tuple[str, ...] = ()  # of variant wheels
@@ -157,6 +158,12 @@ class Catalogue:
     cuda_import: str = ""
     numerics: tuple[Numeric, ...] = ()
     wheels: WheelMarks = WheelMarks()
+    indexes: Mapping[str, frozenset[str]] = field(default_factory=dict)  # glob of the URLs of an index -> the frameworks on it
+
+    def is_index_of_others(self, url: str, framework: str) -> bool:
+        """Whether an index is one of other frameworks alone, as far as the matrices know it."""
+        owners = [names for glob, names in self.indexes.items() if fnmatchcase(url, glob)]
+        return bool(owners) and not any(framework in names for names in owners)
 
     def of(self, package: Package) -> KnownPackage | None:
         """The row about a package, None for one that the matrices do not name.
@@ -174,6 +181,11 @@ class Catalogue:
         if key not in self._remembered:
             self._remembered[key] = self._find(manager, name)
         return self._remembered[key]
+
+    @cached_property
+    def worked_out(self) -> dict[object, object]:
+        """What was worked out of entries of locks, by the entry: it follows from that and these facts alone."""
+        return {}
 
     @cached_property
     def _rows(self) -> dict[tuple[str, str, str, str, str], KnownPackage | None]:

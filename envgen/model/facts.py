@@ -17,6 +17,7 @@ from packaging.version import Version
 
 from envgen.model.address import Address
 from envgen.model.advice import Advice
+from envgen.model.alias import Alias
 from envgen.model.catalogue import Catalogue
 from envgen.model.condition import Condition
 from envgen.model.gpu import Compiled, Gpu, GpuNames
@@ -106,6 +107,7 @@ class Spelling:
     cpu_channels: tuple[str, ...] = ()  # the same for a project without CUDA, where its builds depend on fewer
     newer_minor: bool  # whether a build for CUDA X.Y is asked for beside a newer minor of X (the cuda-version dialect)
     same_cuda: bool = False  # whether a companion's CUDA builds go with builds of its framework for the same CUDA alone
+    built_against: tuple[str, ...] = ()  # the providers whose builds of its framework a companion goes with; () where not said
     index: str = ""  # of wheels: the URL of the index that has them, or PUBLIC_INDEX
     if_installed: tuple[str, ...] = ()  # of wheels: requirements that hold where something brings the package
     because: str
@@ -216,6 +218,11 @@ class Framework:
         rows = self.providers.get(provider, ())
         return bool(rows) and all(row.manager == "pip" for row in rows)
 
+    def serving(self, companion: Spelling) -> tuple[str, ...]:
+        """The providers whose builds a companion goes with: those that its row says, else all with the same manager."""
+        wheels = companion.manager == "pip"
+        return companion.built_against or tuple(name for name in self.providers if self.is_of_wheels(name) == wheels)
+
     @property
     def of_wheels(self) -> str:
         """The provider of its wheels; "" for none."""
@@ -281,18 +288,6 @@ class Target:
         """`CUDA 12.9`, `CPU`, or `CUDA 12.9 on linux-64, 12.8 on win-64`."""
         each = ", ".join(f"{cuda} on {platform}" for platform, cuda in self.by_platform.items())
         return f"CUDA {each}" if each else variant_text(self.cuda)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Alias:
-    """A word that people bring, and what it asks for: `cpu`, or a range of `cuda`; `version` is what its version is one of."""
-
-    framework: str  # "" for none
-    cpu: bool
-    cuda: SpecifierSet | None  # None: says nothing of CUDA
-    version: Literal["framework", "cuda", "none"]
-    because: str
-    at: Address
 
 
 @dataclass(frozen=True, kw_only=True)  # without slots: a cached property needs a place

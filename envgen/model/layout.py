@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from envgen.model.errors import BadInput, closest
-from envgen.model.regular import real, regular_text
+from envgen.model.regular import real, regular_bytes, text_in
 
 SPEC, VIRTUAL, LOCK = "environment.yml", "virtual-packages.yml", "conda-lock.yml"
 PROJECT = "project.yaml"
@@ -88,9 +88,12 @@ class Layout:
         place = str(self.root)
         for part in path.parts[len(self.root.parts) :]:
             place = os.path.join(place, part)  # noqa: PTH118
-            if os.path.islink(place) and not real(Path(place)).is_relative_to(real(self.root)):  # noqa: PTH114
+            if self._leads_out(place):
                 return Path(place)
         return None
+
+    def _leads_out(self, place: str) -> bool:
+        return os.path.islink(place) and not real(Path(place)).is_relative_to(real(self.root))  # noqa: PTH114
 
     def shown(self, path: Path) -> str:
         """`path` as a person reads it: below the root, with forward slashes."""
@@ -124,8 +127,18 @@ class Layout:
 
     def locked_targets(self, project: str) -> tuple[str, ...]:
         """The targets of a project that have a lock, sorted."""
-        locks = (self.environments / project).glob(f"*/{LOCK}")
-        return tuple(sorted(path.parent.name for path in locks if path.is_file() and not self._link_out(path)))
+        locks = [path for path in self.target_files(project) if path.name == LOCK]
+        return tuple(path.parent.name for path in locks if path.is_file() and not self._link_out(path))
+
+    def target_files(self, project: str) -> tuple[Path, ...]:
+        """The files below a project that are named as those of a target, sorted."""
+        folder = self.environments / project
+        try:
+            with os.scandir(folder) as entries:
+                names = sorted(entry.name for entry in entries if entry.is_dir())
+        except OSError:
+            return ()
+        return tuple(path for name in names for file in sorted(FILES) if (path := folder / name / file).exists())
 
     def lock_place(self, path: Path) -> tuple[str, str] | None:
         """The project and the target of a lock that is in its place under this root; None for any other path."""
@@ -136,10 +149,22 @@ class Layout:
     def read(self, path: Path) -> str:
         """The text of a file of this repository. Raises BadInput where it cannot be read."""
         try:
-            return regular_text(self.inside(path) if path.is_relative_to(self.root) else path)
+            return self._text(self.inside(path) if path.is_relative_to(self.root) else path)
         except (OSError, UnicodeDecodeError) as error:
             hint = "restore it from git, or delete it"
             raise BadInput(f"cannot be read: {error}", where=self.shown(path), hint=hint) from None
+
+    def _text(self, path: Path) -> str:
+        return text_in(self.data(path))
+
+    def data(self, path: Path) -> bytes:
+        """The bytes of a regular file, wherever it is. Raises OSError."""
+        return regular_bytes(path)
+
+    @property
+    def reads_once(self) -> bool:
+        """Whether what was read of a project is not read again while it is looked at."""
+        return False
 
     def known_project(self, name: str) -> Path:
         """The project file of `name`, or BadInput that says which projects there are."""

@@ -42,6 +42,7 @@ class SolveRequest:
     constraints: tuple[str, ...] = ()  # specs that a package must meet if it is in the solution
     exclude_newer: ExcludeNewer = NO_LIMIT
     kept: tuple[str, ...] = ()  # urls of locked packages that are preferred where they are in any solution
+    kept_from: tuple[str, ...] = ()  # the channels of their lock, in its order
     cuda: Variant = None  # the CUDA of the target
     wrong: frozenset[str] = frozenset()  # builds that no solution may have: "name version build"
 

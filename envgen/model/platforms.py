@@ -11,4 +11,4 @@ COMMONLY = {
     "osx": "osx-arm64",
     "darwin": "osx-arm64",
 }
-"""What people call a platform, and the platform."""
+"""What people call a platform, and the platform: here, because `--help` needs it without facts, and no release changes it."""

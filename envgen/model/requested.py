@@ -61,15 +61,24 @@ def _fitting(virtual: Mapping[str, str], platform: Platform) -> dict[str, str]:
 
 
 def provider_of(matrix: Matrix, project: Project, requested: RequestedFramework) -> str:
-    """The provider of a framework: the requested one, else a companion's is that of its framework, where that publishes it too;
-    else the first of the project's channels that does.
+    """The provider of a framework: the requested one, else the first of the project's channels that publishes it.
+
+    That of a companion is the provider of its framework, where that publishes it too; else the first whose builds go with those.
     """
-    known = matrix.frameworks[requested.framework].providers
     if requested.provider:
         return requested.provider
-    hosts = (provider_of(matrix, project, row) for row in project.frameworks if row.framework == requested.host)
-    channels = (*hosts, *project.channels)
-    return next((channel for channel in channels if channel in known), next(iter(known)))
+    framework, host = matrix.frameworks[requested.framework], host_provider(matrix, project, requested)
+    known = framework.providers
+    named = [channel for channel in (host, *project.channels) if channel in known] or [next(iter(known))]
+    if not host:
+        return named[0]
+    serving = matrix.frameworks[requested.host].serving
+    return next((name for name in named if any(host in serving(row) for row in known[name])), named[0])
+
+
+def host_provider(matrix: Matrix, project: Project, requested: RequestedFramework) -> str:
+    """The provider of the framework that a companion belongs to; "" where the project requests none."""
+    return next((provider_of(matrix, project, row) for row in project.frameworks if row.framework == requested.host), "")
 
 
 def is_left_out(matrix: Matrix, project: Project, requested: RequestedFramework, target: Target) -> bool:

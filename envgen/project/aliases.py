@@ -15,8 +15,9 @@ from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 
 from envgen.model.address import Address
+from envgen.model.alias import Alias
 from envgen.model.errors import BadInput, closest
-from envgen.model.facts import Alias, Matrix
+from envgen.model.facts import Matrix
 from envgen.model.project import RequestedFramework
 from envgen.model.ranges import version_range
 from envgen.project.package_spec import EXAMPLE, PackageSpec, conda_spec, version_and_builds, without_brackets

@@ -12,7 +12,7 @@ from envgen.model.facts import Matrix
 from envgen.model.layout import LOCK, Layout
 from envgen.model.project import Project, RequestedTarget
 from envgen.model.run import TARGET
-from envgen.yamlfile.text import source
+from envgen.yamlfile.text import source_in
 
 if TYPE_CHECKING:
     from envgen.model.run import Reporter
@@ -36,7 +36,7 @@ def cached_project(
     """
     path = layout.known_project(name)
     shown = layout.shown(path)
-    text = source(path, shown) if edited is None else edited
+    text = source_in(layout, path, shown) if edited is None else edited
 
     def made() -> Project:
         from envgen.project.load import project_of

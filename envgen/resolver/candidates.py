@@ -17,10 +17,10 @@ from envgen.matrix.constraints import Known, within
 from envgen.matrix.gpu_code import BUILD, build_code, code_text, compiled_for
 from envgen.model.facts import Code, Matrix, Need, Platform, Reason, Release, Target, Variant, variant_text
 from envgen.model.project import Project, RequestedFramework
-from envgen.model.ranges import range_text
-from envgen.model.requested import is_left_out, provider_of
+from envgen.model.requested import host_provider, is_left_out, provider_of
 from envgen.model.resolution import Built, Choice, Obstacle
 from envgen.resolver.availability import Availability, Counts, every_release, lacking_text, no_index
+from envgen.resolver.candidate import Candidate, build_text, named
 from envgen.resolver.cells import (
     Cell,
     Place,
@@ -34,42 +34,11 @@ from envgen.resolver.cells import (
     violations,
     with_glibc,
 )
+from envgen.resolver.companions import is_for_same_cuda, made_for_others, without_companion
 
 _Key = tuple[str, tuple[tuple[Platform, tuple[Variant, ...]], ...], str]  # target, variants of each platform, framework
 _Row = tuple[Version, Built]
 Signature = tuple[tuple[bool, ...], Built | None]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Candidate:
-    """A choice that serves all platforms of one target, the Pythons that it leaves, and what its builds link and go with.
-
-    By platform and Python: the cuDNN majors, no entry where a build links none; what each build of a companion needs, no entry
-    where one needs nothing.
-    """
-
-    choice: Choice
-    pythons: frozenset[Version]
-    cudnn: Mapping[Place, frozenset[int]]
-    needs: Mapping[Place, frozenset[tuple[Need, ...]]]
-
-    def goes_with(self, place: Place, known: Known, chosen: Mapping[str, Choice]) -> bool:
-        """Whether on one platform with one Python some build goes with the versions and the builds of other frameworks."""
-        rows = self.needs.get(place)
-        return rows is None or any(all(self._is_met(need, place[0], known, chosen) for need in row) for row in rows)
-
-    def _is_met(self, need: Need, platform: Platform, known: Known, chosen: Mapping[str, Choice]) -> bool:
-        name, versions = need
-        host, own = chosen.get(name, self.choice), self.choice
-        other = (own.spelling.same_cuda and host.on(platform) != own.on(platform)) or host.spelling.manager != own.spelling.manager
-        return not other and all(isinstance(version, Version) and within(versions, version) for version in known.get(name, ()))
-
-    @property
-    def needed(self) -> str:
-        """`pytorch ==2.10.*`: every range of other frameworks that some build goes with."""
-        rows = sorted({row for rows in self.needs.values() for row in rows}, key=str)
-        texts = dict.fromkeys(" and ".join(f"{name} {range_text(versions)}" for name, versions in row) for row in rows)
-        return f"{' or '.join(texts)}{' for the same CUDA' if self.choice.spelling.same_cuda and self.choice.variant else ''}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,16 +64,24 @@ class Candidates:
         self.told, self.matrix, self.project = told, matrix, project
         self.availability, self._counts = availability, counts
         self.pythons = minors_in(project.python, matrix.pythons)
-        self.requested = {requested.framework: requested_releases(matrix, requested) for requested in project.frameworks}
+        self.requested = {requested.framework: self._requested(requested) for requested in project.frameworks}
         self.places = {
             (requested.framework, release.version): place
             for requested in project.frameworks
             for place, release in enumerate(matrix.frameworks[requested.framework].releases)
         }
-        self._told_by_build = {requested.host for requested in project.frameworks if _is_for_same_cuda(matrix, project, requested)}
+        self._host_providers = {row.framework: host_provider(matrix, project, row) for row in project.frameworks}
+        self._told_by_build = {requested.host for requested in project.frameworks if is_for_same_cuda(matrix, project, requested)}
         self._signatures: dict[tuple[str, Version], tuple[bool, ...]] = {}
         self._tables: dict[_Key, dict[_Row, Candidate | Obstacle]] = {}
         self._cells: dict[tuple[str, Platform, Variant, str, Version], _InCell | Reason] = {}
+
+    def _requested(self, requested: RequestedFramework) -> tuple[Release, ...]:
+        """The requested releases, newest first; where nothing is told, without those that have no build for a requested Python."""
+        found = requested_releases(self.matrix, requested)
+        if self.told:
+            return found
+        return tuple(row for row in found if any(not self.pythons.isdisjoint(build.pythons) for build in row.builds))
 
     @cached_property
     def _ranges(self) -> Mapping[str, tuple[SpecifierSet, ...]]:
@@ -131,19 +108,9 @@ class Candidates:
 
     def obstacles(self, cells: tuple[Cell, ...]) -> list[Obstacle]:
         """Why the other releases are not candidates for one target, and which candidates no companion goes with."""
-        tables = [self._table(requested, cells) for requested in self.frameworks(cells[0].target)]
-        return [*(row for table in tables for row in table.values() if isinstance(row, Obstacle)), *self._without_companion(cells)]
-
-    def _without_companion(self, cells: tuple[Cell, ...]) -> Iterator[Obstacle]:
-        """The candidates of a framework that no requested release of a companion goes with, on some platform."""
-        found = self.of(cells)
-        for requested in (row for row in self.frameworks(cells[0].target) if row.host in found):
-            for host in found[requested.host]:
-                cell = next((cell for cell in cells if not _any_goes(found[requested.framework], host, cell)), None)
-                if cell:
-                    build = _build_of(str(requested), host.choice.on(cell.platform))
-                    reason = Reason(f"no {build} for {cell.platform} goes with {named(host.choice)}", host.choice.release.at)
-                    yield Obstacle(reason=reason, target=cell.target.name, platform=cell.platform, release=reason.at)
+        frameworks = self.frameworks(cells[0].target)
+        rows = chain.from_iterable(self._table(requested, cells).values() for requested in frameworks)
+        return [*(row for row in rows if isinstance(row, Obstacle)), *without_companion(frameworks, self.of(cells), cells)]
 
     def confirm(self, cells: tuple[Cell, ...], candidate: Candidate) -> frozenset[Version]:
         """The Pythons for which the index holds a candidate on all platforms of a target."""
@@ -198,7 +165,7 @@ class Candidates:
     ) -> Candidate | Obstacle:
         choice = self._choice(requested, provider, release, built, cells)
         if isinstance(choice, Reason):
-            return Obstacle(reason=choice, target=cells[0].target.name, platform=None, release=choice.at)
+            return Obstacle(reason=choice, target=cells[0].target.name, platform=None, release=release.at)
         return self._candidate(choice, cells)
 
     def _choice(
@@ -209,6 +176,10 @@ class Candidates:
         spelling = self.matrix.frameworks[framework].spellings.get((provider, release.version))
         if spelling is None:
             return Reason(f"{framework} {release.version} is not published by {provider}", release.at)
+        host = self._host_providers[framework]
+        foreign = made_for_others(self.matrix.frameworks[requested.host], host, spelling) if host else ""
+        if foreign:
+            return Reason(f"{framework} {release.version} from {provider} {foreign}", release.at)
         needed = spelling.channels_of((built[0], *(variant for _, variant in built[1])))
         missing = [channel for channel in needed if channel not in self.project.channels]
         if missing:
@@ -275,7 +246,7 @@ class Candidates:
     def _no_python(self, choice: Choice, cells: tuple[Cell, ...], cell: Cell, built: Iterable[Version]) -> Reason:
         """Why a choice leaves no Python on one platform: the constraint that refuses those of its builds, or it has none."""
         known = _known(choice, cell)
-        what = f"no {_build_text(choice, cell)} for {cell.platform} is for a Python in {self.project.python_text}"
+        what = f"no {_of_build(choice, cell)} for {cell.platform} is for a Python in {self.project.python_text}"
         shared = " that the other platforms have" if len(cells) > 1 else ""
         return next(violations(cell, known, built), Reason(f"{what}{shared}", choice.release.at))
 
@@ -318,30 +289,10 @@ def _variants(cell: Cell, there: Sequence[tuple[frozenset[Platform], frozenset[V
             yield variant
 
 
-def _is_for_same_cuda(matrix: Matrix, project: Project, requested: RequestedFramework) -> bool:
-    rows = matrix.frameworks[requested.framework].providers[provider_of(matrix, project, requested)]
-    return any(spelling.same_cuda for spelling in rows)
-
-
-def _any_goes(companions: Iterable[Candidate], host: Candidate, cell: Cell) -> bool:
-    """Whether a candidate of a companion goes with one of its framework in a cell, for any Python."""
-    known, chosen = versions_of(host.choice), {host.choice.release.framework: host.choice}
-    return any(row.goes_with((cell.platform, python), known, chosen) for row in companions for python in row.pythons & host.pythons)
-
-
 def _not_in_index(choice: Choice, cell: Cell, available: frozenset[Version]) -> Obstacle:
     what, at = lacking_text(choice, cell.platform, available), choice.release.at
     return Obstacle(reason=Reason(what, at), target=cell.target.name, platform=cell.platform, release=at, index=True)
 
 
-def named(choice: Choice) -> str:
-    """`pytorch 2.7.1`."""
-    return f"{choice.release.framework} {choice.release.version}"
-
-
-def _build_text(choice: Choice, cell: Cell) -> str:
-    return _build_of(named(choice), choice.on(cell.platform))
-
-
-def _build_of(what: str, variant: Variant) -> str:
-    return f"{variant_text(variant)} build of {what}"
+def _of_build(choice: Choice, cell: Cell) -> str:
+    return build_text(named(choice), choice.on(cell.platform))

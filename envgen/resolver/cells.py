@@ -215,6 +215,11 @@ def linked(rows: Sequence[Build], platform: Platform) -> dict[Place, frozenset[i
     return {place: frozenset(major for major in majors if major) for place, majors in found.items() if None not in majors}
 
 
+def both(one: frozenset[int] | None, other: frozenset[int] | None) -> frozenset[int] | None:
+    """The cuDNN majors that two builds have in common; None for a build that links none."""
+    return other if one is None else one if other is None else one & other
+
+
 def pythons_left(cell: Cell, known: Known, pythons: Iterable[Version]) -> frozenset[Version]:
     """The Pythons that no open constraint of the cell refuses, given the choices in `known`."""
     facts = {**cell.known, **known}

@@ -12,7 +12,7 @@ from envgen.model.facts import Constraint, Matrix, Platform, Reason, Target, dri
 from envgen.model.project import Project
 from envgen.model.resolution import Choice, Pin, on_platform
 from envgen.model.toolkit import Toolkit
-from envgen.resolver.candidates import named
+from envgen.resolver.candidate import named
 from envgen.resolver.cells import Cell, known_of_choices
 
 

@@ -39,7 +39,7 @@ class Problem:
     @cached_property
     def searched(self) -> Searched:
         """What the search finds where nothing is refused."""
-        return _searched(self)
+        return search(self)
 
 
 class Unsatisfiable(EnvgenError):
@@ -79,10 +79,13 @@ def answer(
     `older` are targets for which builds for an older minor count although builds for just their CUDA serve them.
     """
     plain = counts is every_release and not (refused or older)
-    searched = problem.searched if plain else _searched(problem, refused, older, counts)
-    if searched.assignment is None:
-        return None
-    return tuple(_resolution(problem, searched, requested.name, searched.assignment) for requested in problem.project.targets)
+    return answer_of(problem, problem.searched if plain else search(problem, refused, older, counts))
+
+
+def answer_of(problem: Problem, searched: Searched) -> tuple[Resolution, ...] | None:
+    """The answer that was found by a search of this problem, or of another that asks the same."""
+    found = searched.assignment
+    return tuple(_resolution(problem, searched, row.name, found) for row in problem.project.targets) if found else None
 
 
 def possible(problem: Problem) -> bool:
@@ -155,9 +158,10 @@ class Searched:
     obstacles: tuple[Obstacle, ...]
 
 
-def _searched(
+def search(
     problem: Problem, refused: Refused = frozenset(), older: Collection[str] = (), counts: Counts = every_release
 ) -> Searched:
+    """A problem searched, as for `answer`."""
     candidates = Candidates(problem.matrix, problem.project, problem.availability, counts)
     few = counts is not every_release and not older
     if few and (found := _at_once(candidates, problem, refused)):

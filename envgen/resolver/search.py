@@ -23,8 +23,9 @@ from packaging.version import Version
 from envgen.matrix.constraints import Known
 from envgen.model.facts import Platform, Reason, Release
 from envgen.model.resolution import Choice, Obstacle
-from envgen.resolver.candidates import Candidate, Candidates, Signature, named
-from envgen.resolver.cells import Cell, pythons_left, violations
+from envgen.resolver.candidate import Candidate, named
+from envgen.resolver.candidates import Candidates, Signature
+from envgen.resolver.cells import Cell, both, pythons_left, violations
 from envgen.resolver.target_choices import Refused, RefusedTree, trees
 
 Cells = Mapping[str, tuple[Cell, ...]]  # the cells of each target, by its name
@@ -296,7 +297,7 @@ class _Search:
         if not all(candidate.goes_with((cell.platform, self.python), state.known, state.chosen) for cell in self.targets[name]):
             self._refuse_needs(name, candidate)
             return None
-        cudnn = tuple(_both(old, new) for old, new in zip(state.cudnn, self._majors(name, candidate), strict=True))
+        cudnn = tuple(both(old, new) for old, new in zip(state.cudnn, self._majors(name, candidate), strict=True))
         if frozenset() in cudnn:
             self._refuse_cudnn(self.targets[name][cudnn.index(frozenset())], state, candidate)
             return None
@@ -344,7 +345,3 @@ def _is_refused_partly(version: Version, partial: _Partial) -> bool:
     """Whether some release, after those taken so far, begins what is refused in any target."""
     states = chain((partial.state,), *partial.others.values())
     return any(version == release for state in states for release, _ in state.refused or ())
-
-
-def _both(one: frozenset[int] | None, other: frozenset[int] | None) -> frozenset[int] | None:
-    return other if one is None else one if other is None else one & other

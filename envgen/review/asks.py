@@ -1,7 +1,4 @@
-"""What one set of facts makes of what projects ask of them; each distinct ask is searched once.
-
-An ask is a project without what no search reads: its name, where things are written, and the dependencies that no fact is about.
-"""
+"""What one set of facts makes of what projects ask of them; each distinct ask is searched once."""
 
 from __future__ import annotations
 
@@ -9,18 +6,15 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
+from envgen.lock.ask import ask_of, packages_of_facts
 from envgen.lock.hold import Hold, held_choices
-from envgen.model.address import Address
-from envgen.model.dates import ExcludeNewer
 from envgen.model.facts import Matrix
-from envgen.model.project import Dependency, Project
+from envgen.model.project import Project
 from envgen.model.resolution import Resolution
 from envgen.model.run import Stamp
 from envgen.resolver.dependencies import dependencies_of, left_out_of
 from envgen.resolver.resolve import Problem, Unsatisfiable, answer
 from envgen.review.seen import Seen, seen
-
-_NOWHERE, _ANY_DATE = Address("", 1, 1), ExcludeNewer()
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,35 +69,11 @@ class Asks:
 
     def ask(self, project: Project) -> Project:
         """A project as far as a search reads it."""
-
-        def told(rows: Sequence[Dependency]) -> tuple[Dependency, ...]:
-            return tuple(replace(row, at=_NOWHERE) for row in rows if row.name in self._about)
-
-        targets = (replace(row, at=_NOWHERE, dependencies=told(row.dependencies), pip=()) for row in project.targets)
-        return Project(
-            name="",
-            python=project.python,
-            python_text=project.python_text,
-            frameworks=tuple(replace(row, at=_NOWHERE) for row in project.frameworks),
-            targets=tuple(targets),
-            platforms=project.platforms,
-            channels=project.channels,
-            dependencies=told(project.dependencies),
-            pip=(),
-            driver=project.driver,
-            gpus=project.gpus,
-            align=project.align,
-            exclude_newer=_ANY_DATE,
-            template="",
-            addresses={"": _NOWHERE},
-        )
+        return ask_of(project, self._about)
 
     @cached_property
     def _about(self) -> frozenset[str]:
-        """The packages that facts are about."""
-        rows = self.matrix.bounds
-        axes = (condition.axis for row in rows for condition in (*row.when, *row.need))
-        return frozenset((*axes, *(name for row in rows for name in row.comes_with)))
+        return packages_of_facts(self.matrix)
 
     def _found(self, ask: Project, stamps: Mapping[str, Stamp]) -> Choices | None:
         newest = answer(Problem(self.matrix, ask))

@@ -58,7 +58,9 @@ def check(layout: Layout, names: Sequence[str], today: date, reporter: Reporter,
     wanted = names or layout.projects()
 
     def judged(name: str) -> tuple[tuple[Finding, ...], Mapping[Path, str]]:
-        return _project(layout, matrix, machine_target, digests, name), digests.of_locks(name)
+        found = _project(layout, matrix, machine_target, digests, name), digests.of_locks(name)
+        layout.forget()
+        return found
 
     locks = [path for path in digests.locks if not names or path.parent.parent.name in names]
     found: dict[str, tuple[Finding, ...]] = {}
@@ -147,7 +149,9 @@ def _stale(layout: Layout, matrix: Matrix, name: str, machine_target: MachineTar
     from envgen.review.stale import stale_if_unchanged
 
     known = stale_if_unchanged(layout, digests.raw, name, _Quiet())
-    return tuple(stale_or_why(layout, matrix, name, _Quiet(), machine_target, digests.raw)) if known is None else known
+    if known is not None:
+        return known
+    return tuple(stale_or_why(layout, matrix, name, _Quiet(), machine_target, digests.raw, digests.replays(matrix)))
 
 
 # --- the repository -------------------------------------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""What `envgen check` found: text for people, JSON for programs. Pure."""
+"""What `envgen check` found: text for people, JSON for programs."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from envgen.cache import key_of, remembered
 from envgen.model.findings import Finding
 from envgen.outputs import github, sarif
 from envgen.review.check import Checked
@@ -27,12 +28,14 @@ def check_text(findings: Sequence[Finding]) -> str:
 
 
 def _because(findings: Sequence[Finding]) -> Mapping[str, str]:
-    """Why each rule matters; the rules are imported only where something was found."""
-    if not findings:
-        return {}
-    from envgen.review.rules import RULES
+    """Why each rule matters; from the cache, because importing all rules takes as long as looking at 300 locks."""
 
-    return {rule.name: rule.because for rule in RULES}
+    def made() -> dict[str, str]:
+        from envgen.review.rules import RULES
+
+        return {rule.name: rule.because for rule in RULES}
+
+    return remembered(dict, key_of("because"), made) if findings else {}
 
 
 def _what(found: Finding) -> str:

@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING
 from envgen.cache import key_of
 from envgen.model.errors import BadInput
 from envgen.model.facts import Matrix
-from envgen.model.layout import FILES, LOCK, Layout
+from envgen.model.layout import LOCK, Layout
 
 if TYPE_CHECKING:
+    from envgen.lock.ask import Replays
     from envgen.lock.unchanged import RawInputs
     from envgen.verify.judgements import Judgements
 
@@ -30,6 +31,7 @@ class Digests:
         self._layout = layout
         self._found: dict[Path, str] = {}
         self._projects: dict[str, str] = {}
+        self._replays: Replays | None = None
 
     def with_facts_of(self, layout: Layout) -> Digests:
         """The digests of the same files below environments/, and of the templates of a layout with other facts."""
@@ -62,6 +64,14 @@ class Digests:
 
         return Judgements()
 
+    def replays(self, matrix: Matrix) -> Replays:
+        """What was searched among what is locked so far, by these facts."""
+        from envgen.lock.ask import Replays
+
+        if self._replays is None:
+            self._replays = Replays(matrix)
+        return self._replays
+
     def inputs_of(self, matrix: Matrix, name: str) -> str:
         """The digest of all that decides what is found in a project."""
         return key_of(matrix.digest, self.templates, name, self.of_project(name))
@@ -69,8 +79,7 @@ class Digests:
     def of_project(self, name: str) -> str:
         """The digest of a project file, of the files of its targets, and of what they name."""
         if name not in self._projects:
-            project, folder = self._layout.known_project(name), self._layout.environments / name
-            files = sorted(path for file in FILES for path in folder.glob(f"*/{file}"))
+            project, files = self._layout.known_project(name), self._layout.target_files(name)
             text = self.text(project)
             records = self._records if any(key in text for key in ("budget", "licenses")) else ()  # limits are judged by them
             named = sorted(set(_VARIABLE.findall(text)))  # a channel may have `$NAME` in it
@@ -80,7 +89,7 @@ class Digests:
 
     def of_locks(self, name: str) -> Mapping[Path, str]:
         """The digest of each lock of a project."""
-        return {path: self._of(path) for path in (self._layout.environments / name).glob(f"*/{LOCK}")}
+        return {path: self._of(path) for path in self._layout.target_files(name) if path.name == LOCK}
 
     def take(self, files: Mapping[Path, str]) -> None:
         """Know the digests of files that another process has read."""
@@ -105,8 +114,11 @@ class Digests:
         return key_of(*chain.from_iterable((self._layout.shown(path), self._of(path)) for path in paths))
 
     def _of(self, path: Path) -> str:
-        """The digest of a file's text; "" for one that is missing, which is not the same as one that cannot be read."""
+        """The digest of a file; "" for one that is missing, which is not the same as one that cannot be read."""
         if path not in self._found:
-            text, there = self.text(path), path.exists() or path.is_symlink()
-            self._found[path] = hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest() if there else ""
+            own = path.is_relative_to(self._layout.root)
+            try:
+                self._found[path] = hashlib.sha256(self._layout.data(self._layout.inside(path) if own else path)).hexdigest()
+            except (BadInput, OSError):
+                self._found[path] = "cannot be read" if path.exists() or path.is_symlink() else ""
         return self._found[path]

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 
 from envgen.composition.cells import records_of_cells, sizes_of
 from envgen.composition.graph import CellGraph
 from envgen.formats.conda_lock import read_stamp
 from envgen.formats.environment_yml import read_specs
 from envgen.formats.reading import read_conda_lock
+from envgen.lock.ask import Replays
 from envgen.lock.plan import MachineTarget
 from envgen.lock.unchanged import RawInputs
 from envgen.model.address import Address
@@ -29,13 +31,14 @@ from envgen.review.stale import stale_of_project
 from envgen.verify.judgements import Judgements
 from envgen.verify.verify import verified_as
 from envgen.yamlfile.document import data_of
+from envgen.yamlfile.text import source_in
 
 _UPDATE = "envgen update {project} --target {target}"
 _TOLD_BETTER = {"other-run", "edited"}  # rules of verify about what `check` says with its reason
 
 
 def stale_or_why(
-    layout: Layout, matrix: Matrix, name: str, reporter: Reporter, machine_target: MachineTarget, raw: RawInputs
+    layout: Layout, matrix: Matrix, name: str, reporter: Reporter, machine_target: MachineTarget, raw: RawInputs, replays: Replays
 ) -> Iterator[Finding]:
     """What is stale of a project, or why that cannot be told."""
     shown = layout.shown(layout.project(name))
@@ -46,7 +49,8 @@ def stale_or_why(
             yield of_error("project", error, shown, name)
             return
     try:
-        yield from stale_of_project(layout, matrix, name, LockRequest(projects=(name,)), reporter, machine_target, raw)
+        request = LockRequest(projects=(name,))
+        yield from stale_of_project(layout, matrix, name, request, reporter, machine_target, raw, replays)
     except Unsatisfiable as error:
         yield of_error("project", error, shown, name)
     except BadInput as error:
@@ -78,7 +82,7 @@ def _of_lock(
     path = layout.target(project.name, target) / LOCK
     try:
         text = layout.read(path)
-        lock = read_conda_lock(path, text, layout.shown(path))
+        lock = read_conda_lock(path, text, layout.shown(path), partial(source_in, layout))
         items = verified_as(lock, project, target, matrix, judgements)
         if not is_stale:
             yield from _held(layout, project, lock, target, text)

@@ -19,6 +19,7 @@ from envgen.review.registry import LockedHash, RepositoryCase, line_with
 _HASHED = re.compile(
     r"\n  url: (\S+\.(?:conda|tar\.bz2))\n  hash:\n(?:    md5: '?([0-9a-f]+)'?\n)?(?:    sha256: '?([0-9a-f]+)'?\n)?"
 )
+_BETWEEN = "\n- name: "  # where an entry ends and the next begins
 _OURS, _FILE = "Made by envgen", "repodata.json"
 
 
@@ -43,10 +44,14 @@ def repository_case(layout: Layout, locks: Mapping[Path, str]) -> RepositoryCase
 def _locked(layout: Layout, locks: Mapping[Path, str]) -> Mapping[str, tuple[LockedHash, ...]]:
     """Each package of the locks, once for each pair of hashes, where the first lock has it. Raises BadInput."""
     found: dict[tuple[str, str, str], tuple[str, int]] = {}
+    seen: set[str] = set()  # entries: locks share most of theirs
     for path, text in locks.items():
-        file = layout.shown(path)
-        for match in _HASHED.finditer(text):
-            found.setdefault((match[1], match[2] or "", match[3] or ""), (file, match.start() + 1))
+        file, place = layout.shown(path), 0
+        for entry in text.split(_BETWEEN):
+            for match in _HASHED.finditer(f"{entry}\n") if entry not in seen else ():
+                found.setdefault((match[1], match[2] or "", match[3] or ""), (file, place + match.start() + 1))
+            seen.add(entry)
+            place += len(entry) + len(_BETWEEN)
     by_key: dict[str, list[LockedHash]] = {}
     for (url, md5, sha256), (file, place) in found.items():
         key = key_of(url)

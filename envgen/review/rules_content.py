@@ -79,20 +79,18 @@ def _key(package: LockedPackage) -> tuple[str, str]:
 def _reached(case: LockCase, platform: Platform) -> set[tuple[str, str]]:
     """What is requested, and all that it needs, as (manager, name)."""
     packages = {_key(package): package for package in case.lock.packages if package.platform == platform}
-    todo = [*(("conda", spec_name(spec)) for spec in case.specs.get(platform, ())), *map(_of_pip, case.pip)]
+    new = {*(("conda", spec_name(spec)) for spec in case.specs.get(platform, ())), *map(_of_pip, case.pip)}
     found: set[tuple[str, str]] = set()
-    while todo:
-        key = todo.pop()
-        if key not in found:
-            found.add(key)
-            todo.extend(_needs(key[0], packages[key].depends) if key in packages else ())
+    while new:
+        found |= new
+        new = set().union(*[_needs(row.manager, row.depends) for key in new if (row := packages.get(key))]) - found
     return found
 
 
 @lru_cache(20_000)  # a package is in many locks
-def _needs(manager: str, specs: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
+def _needs(manager: str, specs: tuple[str, ...]) -> frozenset[tuple[str, str]]:
     """What specs name, as (manager, name)."""
-    return tuple(("conda", spec_name(text)) if manager == "conda" else _of_pip(text) for text in specs)
+    return frozenset(("conda", spec_name(text)) if manager == "conda" else _of_pip(text) for text in specs)
 
 
 def _of_pip(text: str) -> tuple[str, str]:

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator
 from itertools import chain
 
 from envgen.formats import conda_lock
+from envgen.lock.ask import Replays
 from envgen.lock.numerics import check_locked
 from envgen.lock.pipeline import project_names
 from envgen.lock.plan import MachineTarget, Plan, plan, rendered
@@ -52,7 +53,10 @@ def stale(layout: Layout, request: LockRequest, reporter: Reporter, machine_targ
     raw = RawInputs(layout, request) if has_shortcut(request) else None
     names = [name for name in project_names(layout, request) if raw is None or unchanged(raw, name, reporter) is None]
     matrix = cached_matrix(layout) if names else None
-    found = (stale_of_project(layout, matrix, name, request, reporter, machine_target, raw) for name in names if matrix)
+    if matrix is None:
+        return ()
+    replays = Replays(matrix)
+    found = (stale_of_project(layout, matrix, name, request, reporter, machine_target, raw, replays) for name in names)
     return tuple(chain.from_iterable(found))
 
 
@@ -64,6 +68,7 @@ def stale_of_project(
     reporter: Reporter,
     machine_target: MachineTarget,
     raw: RawInputs | None = None,
+    replays: Replays | None = None,
 ) -> Iterator[Finding]:
     """What is stale of the requested targets, and the locks of targets that the project does not have.
 
@@ -72,7 +77,7 @@ def stale_of_project(
     """
     damaged = tuple(unreadable(layout, name))
     yield from damaged
-    found = None if damaged else plan(layout, matrix, name, request, reporter, machine_target)
+    found = None if damaged else plan(layout, matrix, name, request, reporter, machine_target, replays)
     if found:
         for target in found.todo:
             yield from _of_target(layout, matrix, found, target)

@@ -12,6 +12,7 @@ from functools import cache, partial
 from packaging.version import Version
 
 from envgen.formats.builds import Surroundings, cuda_of, frameworks_of, needs_cuda
+from envgen.formats.marks import mark_in
 from envgen.model.catalogue import Catalogue
 from envgen.model.facts import Matrix, Platform
 from envgen.model.findings import Claim, ClaimKind, Finding
@@ -19,6 +20,7 @@ from envgen.model.packages import Lock, LockedPackage
 from envgen.model.resolution import Resolution
 from envgen.model.rules import Rule
 from envgen.verify import rules_builds, rules_cuda, rules_integrity, rules_known, rules_promises  # noqa: F401 - they fill the registry
+from envgen.verify.brought import of_cpu_builds
 from envgen.verify.registry import REGISTRY, Case, VerifyCheck
 
 RULES: tuple[Rule[VerifyCheck], ...] = tuple(REGISTRY.values())
@@ -92,16 +94,19 @@ def inferred(catalogue: Catalogue, packages: Sequence[LockedPackage], *, complet
     named, unmarked = frameworks_of(catalogue, packages, Surroundings(catalogue, packages), complete=complete)
     told = [cuda for package, _, cuda in named if cuda is not None]
     on_cpu = [package for package, _, cuda in named if cuda is None and id(package) not in unmarked]
-    with_cuda = any(needs_cuda(catalogue, package) and not package.platform.startswith("osx") for package in packages)
+    of_cuda = [package for package in packages if needs_cuda(catalogue, package) and not package.platform.startswith("osx")]
+    brought = of_cpu_builds(catalogue, packages) if of_cuda and on_cpu else frozenset[int]()
+    with_cuda = any(id(package) not in brought for package in of_cuda)
+    by_index = next(filter(None, (mark_in(catalogue.wheels.cuda_indexes, package.index) for package, _, _ in named)), "")
     selected = any(known.role == "selector" for package in packages if (known := catalogue.of(package)))
     kind: ClaimKind
     if any(not _also_on_cpu(catalogue, package) for package in on_cpu):
         kind = "mixed" if told or with_cuda else "cpu"
-    elif told or with_cuda:
+    elif told or with_cuda or by_index:
         kind = "cuda"
     else:
         kind = "cpu" if on_cpu or selected else "unknown" if named else "none"
-    cuda = _named(catalogue, packages, told) if kind == "cuda" else None
+    cuda = _named(catalogue, packages, told or [by_index]) if kind == "cuda" else None
     return Claim(kind=kind, cuda=cuda, source="inferred", stated=False)
 
 

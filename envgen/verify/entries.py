@@ -126,3 +126,8 @@ def _pip_mismatch(entry: Entry) -> str:
     if not same:
         return f"its url is for {name} {version}"
     return "" if not file.endswith(".whl") or runs_on(file, entry.platform) else f"its url is for another platform: {file}"
+
+
+def channel_of(package: LockedPackage) -> str:
+    """The name of the channel that a package comes from, a mirror's included; "" where nothing says it."""
+    return package.url.rsplit("/", 3)[-3] if package.url.count("/") > 3 else ""

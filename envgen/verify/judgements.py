@@ -12,10 +12,9 @@ from packaging.version import Version
 
 from envgen.model.facts import Platform
 from envgen.model.findings import Claim, Finding
-from envgen.model.packages import Content
 from envgen.verify.check import found_in
 from envgen.verify.registry import Case
-from envgen.verify.rules_promises import driver_floors
+from envgen.verify.traits import Traits
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,19 +40,17 @@ class Judgements:
     """The judgements of one run, by one set of facts."""
 
     def __init__(self) -> None:
-        self._numbers: dict[Content, int] = {}
-        self._known: dict[tuple[int, ...], list[_Known]] = {}
+        self._known: dict[tuple[Traits, ...], list[_Known]] = {}
 
     def of(self, case: Case) -> Judgement:
         """The judgement on a case."""
         asked: list[Platform] = []  # about other platforms of the lock: then a judgement does not follow from the case alone
         case = _watched(case, asked)
-        key = tuple([self._numbers.setdefault(content, len(self._numbers)) for content in case.contents])
-        facts, rows = _facts(case), self._known.setdefault(key, [])
+        facts, rows = _facts(case), self._known.setdefault(case.traits, [])
         known = next((row for row in rows if row.facts == facts and row.claim == case.claim), None)
         if known:
             return _placed(known, case)
-        driver, compiling = driver_floors(case)
+        driver, compiling = case.driver_floors
         judgement = Judgement(findings=found_in(case), driver=driver, compiling=compiling)
         places = _places(case, judgement)
         if not asked and places is not None:

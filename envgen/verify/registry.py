@@ -12,16 +12,17 @@ from functools import cached_property
 
 from packaging.version import Version
 
-from envgen.formats.builds import Surroundings, cuda_of, cudnn_of, frameworks_of, has_plugin, requirement_name
+from envgen.formats.builds import Surroundings, cudnn_of, frameworks_of, has_plugin, requirement_name
 from envgen.matrix.hardware import driver_os
 from envgen.model.catalogue import Catalogue, KnownPackage, parsed
 from envgen.model.facts import Matrix, Platform
 from envgen.model.findings import Claim
 from envgen.model.gpu import Gpu
-from envgen.model.packages import Content, Lock, LockedPackage
+from envgen.model.packages import Lock, LockedPackage
 from envgen.model.rules import Registry
 from envgen.model.toolkit import Toolkit
-from envgen.verify.entries import is_ordinary
+from envgen.verify.brought import needed_by, of_cpu_builds
+from envgen.verify.traits import Traits, traits_of
 
 _LONGEST_WAY = 20  # names; those of real packages have about ten
 
@@ -53,24 +54,40 @@ class Case:
         return {package.name: package for package in self.packages if package.manager == "conda"}
 
     @cached_property
-    def contents(self) -> tuple[Content, ...]:
-        """What the entry of each package says."""
-        return tuple([package.content for package in self.packages])
+    def traits(self) -> tuple[Traits, ...]:
+        """What rules ask of each package by itself."""
+        return tuple([traits_of(self.catalogue, package) for package in self.packages])
+
+    @cached_property
+    def telling(self) -> tuple[tuple[LockedPackage, Traits], ...]:
+        """The packages that a rule may have something to say of, whatever else is there; of most no rule has."""
+        return tuple([row for row in zip(self.packages, self.traits, strict=True) if row[1].telling])
+
+    @cached_property
+    def conda_traits(self) -> Mapping[str, Traits]:
+        """Name -> what rules ask of the conda package by itself."""
+        rows = zip(self.packages, self.traits, strict=True)
+        return {package.name: traits for package, traits in rows if package.manager == "conda"}
+
+    @cached_property
+    def wheels(self) -> tuple[LockedPackage, ...]:
+        """The packages of pip."""
+        return tuple([package for package in self.packages if package.manager == "pip"])
 
     @cached_property
     def odd(self) -> tuple[LockedPackage, ...]:
         """The packages that a rule about an entry alone may have something to say of; most entries are as any tool writes them."""
-        return tuple(row for row, content in zip(self.packages, self.contents, strict=True) if not is_ordinary(content))
+        return tuple(package for package, traits in self.telling if not traits.ordinary)
 
     @cached_property
     def known(self) -> tuple[tuple[LockedPackage, KnownPackage], ...]:
         """Every package that the matrices know, and what they say of it."""
-        return tuple((package, known) for package in self.packages if (known := self.catalogue.of(package)))
+        return tuple((package, traits.known) for package, traits in self.telling if traits.known)
 
     @cached_property
     def cudas(self) -> tuple[tuple[LockedPackage, str], ...]:
         """Every package that has to do with CUDA, and with which CUDA."""
-        return tuple((package, cuda) for package in self.packages if (cuda := cuda_of(self.catalogue, package)) is not None)
+        return tuple((package, traits.cuda) for package, traits in self.telling if traits.cuda is not None)
 
     @cached_property
     def cudnns(self) -> tuple[tuple[LockedPackage, Version], ...]:
@@ -92,6 +109,11 @@ class Case:
         """Every framework package that is a CPU build, and its framework."""
         found, unmarked = self._frameworks
         return tuple((package, name) for package, name, cuda in found if cuda is None and id(package) not in unmarked)
+
+    @cached_property
+    def brought(self) -> frozenset[int]:
+        """The ids of the parts of CUDA that CPU builds alone bring: they say nothing of what the environment is for."""
+        return of_cpu_builds(self.catalogue, self.packages)
 
     @cached_property
     def beside(self) -> Surroundings:
@@ -133,12 +155,24 @@ class Case:
         """Whether a package may be a CPU build beside CUDA: no project requests it with CUDA, and people use it on purpose.
 
         Where nobody says what the lock is meant to be, also one whose name asks for the CPU, and one that nobody asked for: another
-        package brings it beside a framework that has its CUDA build.
+        package brings it beside a framework that has its CUDA build. And one whose CUDA is a plugin, beside wheels of CUDA that
+        nothing needs: the plugin would need them.
         """
         known = self.catalogue.of(package)
         if framework in self.claim.frameworks or (known is not None and known.also_on_cpu):
             return framework not in self.claim.frameworks
-        return not self.claim.stated and ("-cpu" in package.name or self._is_brought(package))
+        told = "-cpu" in package.name or self._is_brought(package) or self._is_beside_leftovers(package)
+        return not self.claim.stated and told
+
+    def _is_beside_leftovers(self, package: LockedPackage) -> bool:
+        """Whether a wheel's CUDA is a plugin, and all that there is of CUDA are wheels that nothing needs but one another."""
+        of_plugin = package.manager == "pip" and has_plugin(self.catalogue, package)
+        if not of_plugin or not self.lock.linked or any(cuda is not None for _, _, cuda in self.frameworks):
+            return False
+        parts = [row for row, known in self.known if known.role == "cuda"]
+        needing, own = needed_by(self.packages), {id(row) for row in parts}
+        above = (other for row in parts for other in needing.get((row.manager, row.name), ()))
+        return all(row.manager == "pip" for row in parts) and all(id(other) in own for other in above)
 
     def _is_brought(self, package: LockedPackage) -> bool:
         """Whether a package that the matrices do not know brings it, and another framework has its CUDA build.
@@ -183,6 +217,29 @@ class Case:
         """The facts of the environment's CUDA; None where the matrices have none."""
         return toolkit_of(self.matrix, self.claim.cuda)
 
+    @cached_property
+    def driver_floors(self) -> tuple[Version | None, Version | None]:
+        """The oldest driver that runs it, and the oldest on which its run-time compilation works; None: not known.
+
+        The first follows from minor-version compatibility; the second is None where nothing compiles at run time. Both are those of
+        the newest of the environment's CUDA and those that its frameworks were built for.
+        """
+        if self.toolkit is None:
+            return None, None
+        built = {cuda for _, _, cuda in self.frameworks if cuda}
+        toolkits = [self.toolkit, *(found for cuda in sorted(built) if (found := oldest_toolkit(self.matrix, Version(cuda))))]
+        floors = [floor for each in toolkits if (floor := each.floor.get(self.system))]
+        drivers = [driver for each in toolkits if (driver := each.driver.get(self.system))]
+        return max(floors, default=None), max(drivers, default=None) if self.compilers else None
+
+    @property
+    def compilers(self) -> tuple[str, ...]:
+        """What compiles at run time in it: it hands the driver code of this toolkit (PTX), each by its name.
+
+        See https://docs.nvidia.com/deploy/cuda-compatibility/.
+        """
+        return tuple(dict.fromkeys(known.compiles for _, known in self.known if known.compiles))
+
     @property
     def gpus(self) -> tuple[Gpu, ...]:
         """The claim's GPUs that a machine of the platform can have."""
@@ -207,6 +264,13 @@ class Case:
 def toolkit_of(matrix: Matrix, cuda: Version | None) -> Toolkit | None:
     """The toolkit of a CUDA version; None for one that the matrix does not have: the figures of another are not its own."""
     return matrix.toolkits.get(cuda) if cuda else None
+
+
+def oldest_toolkit(matrix: Matrix, cuda: Version) -> Toolkit | None:
+    """The toolkit of a CUDA version, or the oldest of a major."""
+    if len(cuda.release) > 1:
+        return toolkit_of(matrix, cuda)
+    return next((matrix.toolkits[version] for version in sorted(matrix.toolkits) if version.major == cuda.major), None)
 
 
 Violations = Iterator[tuple[LockedPackage | None, str]]

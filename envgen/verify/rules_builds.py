@@ -15,16 +15,14 @@ from envgen.formats.builds import (
     is_cpu_build,
     is_for_other_gpus,
     loads,
-    matches,
-    minor_of,
     needs_cuda,
 )
+from envgen.formats.marks import matches, minor_of
 from envgen.matrix.hardware import runs_with
 from envgen.model.catalogue import KnownPackage, parsed
 from envgen.model.facts import Spelling
 from envgen.model.packages import LockedPackage
 from envgen.model.platforms import PLATFORMS
-from envgen.verify.entries import needs_driver
 from envgen.verify.registry import Case, Violations, rule
 
 
@@ -61,7 +59,8 @@ def cpu_build(case: Case) -> Violations:
     judged = {id(package) for package, _, _ in case.frameworks}
     companions = {id(package) for package, known in case.known if known.role == "companion" and case.claim.stated}
     told = {id(package) for package, _ in case.cudas}
-    for package in (package for package in case.packages if id(package) not in judged):
+    among = case.packages if case.claim.builds else [package for package, _ in case.known if id(package) in companions]
+    for package in (package for package in among if id(package) not in judged):
         if id(package) in companions and is_cpu_build(case.catalogue, package):
             yield package, f"a CPU build beside frameworks for {case.told}"
         elif package.name in case.claim.builds and id(package) not in told:
@@ -156,7 +155,7 @@ def _siblings(case: Case) -> dict[str, LockedPackage]:
     }
     judged = {id(package) for package, _, _ in case.frameworks}
     on_cpu = {name for _, name in case.cpu_builds}
-    for package in (package for package in case.packages if id(package) not in judged and is_cpu_build(case.catalogue, package)):
+    for package in (package for package, traits in case.telling if traits.cpu and id(package) not in judged):
         known = case.catalogue.of(package)
         if known is None or not (known.usual_on_cpu or known.role in ("selector", "framework") or _follows(case, known, on_cpu)):
             found.setdefault(package.name, package)
@@ -196,7 +195,7 @@ def wrong_cuda(case: Case) -> Violations:
     found = [(package, cuda) for package, _, cuda in case.frameworks]
     judged = {id(package) for package, _ in found}
     follow = {id(package) for package, known in case.known if known.role == "companion"}
-    follow |= {id(package) for package in case.packages if package.name in case.claim.builds}
+    follow |= {id(package) for package, _ in case.cudas if package.name in case.claim.builds}
     found += [(package, cuda) for package, cuda in case.cudas if id(package) in follow - judged]
     for package, cuda in found:
         chosen, exact = case.claim.builds.get(package.name, (wanted, False))
@@ -204,6 +203,10 @@ def wrong_cuda(case: Case) -> Violations:
             yield package, f"built for {f'CUDA {cuda}' if cuda else 'an unknown CUDA'}, but a build for CUDA {chosen} was chosen"
         elif cuda and _newer(cuda, chosen):
             yield package, f"built for CUDA {cuda} in {case.meant} for CUDA {wanted}"
+    for package, _ in case.unmarked:
+        major = loads(case.catalogue, package)
+        if major and major != str(wanted.major):
+            yield package, f"loads CUDA {major}, in {case.meant} for CUDA {wanted}"
 
 
 @rule("metapackage-mismatch", "A package without files of its own names another CUDA than the framework's.", severity="warning")
@@ -212,10 +215,10 @@ def metapackage_mismatch(case: Case) -> Violations:
     unmarked = {id(package) for package, _ in case.unmarked}
     told = (row for row in reversed(case.frameworks) if id(row[0]) not in unmarked)
     real = {framework: (package, cuda) for package, framework, cuda in told}
-    for package, known in case.known:
+    for package, known in [row for row in case.known if row[1].role == "framework" and row[1].holds == "metapackage"]:
         other, cuda = real.get(known.framework, (None, None))
         own = cuda_of(case.catalogue, package)
-        if known.role == "framework" and known.holds == "metapackage" and other and other != package and _differ(own, cuda):
+        if other and other != package and _differ(own, cuda):
             built = f"CUDA {cuda}" if cuda else "no CUDA" if cuda is None else "CUDA"
             yield (
                 package,
@@ -245,7 +248,7 @@ def framework_missing(case: Case) -> Violations:
     for name in case.claim.frameworks:
         if name not in there:
             yield None, f"the project requests {name}, which is not in the lock"
-    names = {package.name for package in case.packages}
+    names = {package.name for package in case.packages} if case.claim.builds else set()
     for name in case.claim.builds:
         if name not in names:
             yield None, f"{name} was chosen, but is not in the lock"
@@ -282,7 +285,7 @@ def _cuda_beside(case: Case) -> list[LockedPackage]:
     found = [package for package, known in case.known if known.names_cuda or id(package) in cudnns]
     found += [package for package, _, built in case.frameworks if built is not None]
     more = [package for package, _ in case.known if needs_cuda(case.catalogue, package)] if case.claim.kind == "mixed" else []
-    return list({id(package): package for package in (*found, *more)}.values())
+    return list({id(package): package for package in (*found, *more) if id(package) not in case.brought}.values())
 
 
 def _on_purpose(case: Case) -> bool:
@@ -299,7 +302,8 @@ def cuda_in_cpu(case: Case) -> Violations:
     told = {id(package) for package, _ in case.cudas}
     built = {id(package): cuda for package, _, cuda in case.frameworks}
     of_cuda = {id(package) for package, _ in case.known if needs_cuda(case.catalogue, package)}
-    for package in case.packages:
+    brought = case.brought if of_cuda else frozenset[int]()
+    for package, traits in (row for row in case.telling if id(row[0]) not in brought):
         if id(package) in of_cuda:
             yield (
                 package,
@@ -307,5 +311,5 @@ def cuda_in_cpu(case: Case) -> Violations:
             )
         elif id(package) in told or built.get(id(package)) is not None:
             yield package, "a CUDA build in a CPU target"
-        elif needs_driver(package.depends):
+        elif traits.driver:
             yield package, "needs a GPU driver (`__cuda`) in a CPU target"

@@ -6,9 +6,10 @@ from collections.abc import Iterable, Iterator
 
 from packaging.version import Version
 
-from envgen.formats.builds import cuda_of, libraries_of, version_names_cuda
+from envgen.formats.builds import cuda_of, libraries_of, loads, version_names_cuda
 from envgen.model.catalogue import parsed
 from envgen.model.packages import LockedPackage
+from envgen.verify.entries import channel_of
 from envgen.verify.registry import Case, Violations, rule
 from envgen.verify.rules_builds import said
 
@@ -33,13 +34,14 @@ def other_cuda(case: Case) -> Violations:
 
 @rule("two-cuda-majors", "With libraries of two CUDA majors in one process, chance decides which ones are loaded.")
 def two_cuda_majors(case: Case) -> Violations:
-    """What brings shared libraries whose sonames tell the major, and frameworks that load them; of conda and of pip together.
+    """What brings shared libraries whose sonames tell the major, and whatever loads them; of conda and of pip together.
 
     Headers, tools and metapackages do no harm, nor does what is inside a wheel. The larger group counts as the environment's own.
     """
     groups: dict[int, list[LockedPackage]] = {}
     brought = [(package, cuda) for package, cuda in case.cudas if "" in case.brings(package).values()]
     loading = [(package, cuda) for package, _, cuda in case.frameworks if not _holds_cuda(case, package)]
+    loading += [(package, loads(case.catalogue, package)) for package, known in case.known if known.role == "user"]
     for package, cuda in (*brought, *loading):
         if cuda and package.name not in case.overruled:
             groups.setdefault(Version(cuda).major, []).append(package)
@@ -210,12 +212,31 @@ def _same_version(package: LockedPackage, others: Iterable[LockedPackage]) -> bo
     severity="warning",
 )
 def companion_elsewhere(case: Case) -> Violations:
-    """Wheels of companions beside conda's framework, and the reverse."""
+    """Wheels of companions beside conda's framework, and the reverse; conda packages of another provider than the framework's."""
     hosts: dict[str, dict[str, LockedPackage]] = {}
-    for other, framework, _ in case.frameworks:
-        hosts.setdefault(framework, {})[other.manager] = other
+    for host, framework, _ in case.frameworks:
+        hosts.setdefault(framework, {})[host.manager] = host
     for package, known in case.known:
         of_it = hosts.get(known.framework, {})
-        if known.linked and of_it and package.manager not in of_it:
-            other = next(iter(of_it.values()))
+        other = of_it.get(package.manager) or next(iter(of_it.values()), None)
+        if known.linked and other and package.manager != other.manager:
             yield package, f"from {package.manager}, and {other.name} {other.version} from {other.manager}"
+        elif known.linked and other and _is_for_another(case, package, other, known.framework):
+            own, theirs = channel_of(package), channel_of(other)
+            against = " or ".join(_built_against(case, package, own))
+            yield package, f"from {own}, compiled against builds of {against}, and {other.name} {other.version} from {theirs}"
+
+
+def _is_for_another(case: Case, package: LockedPackage, host: LockedPackage, framework: str) -> bool:
+    """Whether both are conda packages of known providers, and the one was not compiled against builds of the other's."""
+    facts, own, theirs = case.matrix.frameworks.get(framework), channel_of(package), channel_of(host)
+    if facts is None or package.manager != "conda" or own not in facts.providers or theirs not in facts.providers:
+        return False
+    return theirs not in _built_against(case, package, own)
+
+
+def _built_against(case: Case, package: LockedPackage, provider: str) -> tuple[str, ...]:
+    """The providers whose builds a provider compiles a companion against: those of its rows, else its own."""
+    facts = case.matrix.frameworks.get(package.name)
+    rows = facts.providers.get(provider, ()) if facts else ()
+    return tuple(dict.fromkeys(name for row in rows for name in row.built_against)) or (provider,)

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Iterator, Mapping
-from fnmatch import fnmatchcase
-from functools import lru_cache
+from collections.abc import Iterable, Iterator
 
 from packaging.utils import canonicalize_name
 
 from envgen.channels.channel import locate, redacted
-from envgen.channels.versions import admits
 from envgen.formats.builds import applies, brings_cuda, requirement_name
 from envgen.formats.wheel_files import file_name, of_python, variant_label
 from envgen.model.errors import BadInput
 from envgen.model.packages import LockedPackage
 from envgen.model.withdrawn import withdrawal
 from envgen.verify.entries import (
+    channel_of,
     has_secret,
     is_commit,
     is_downloaded,
@@ -28,8 +25,8 @@ from envgen.verify.entries import (
     wrong_hashes,
 )
 from envgen.verify.registry import Case, Violations, rule
+from envgen.verify.traits import named
 
-_NAME = re.compile(r"(?:\S+::)?([A-Za-z0-9_.-]+)\s*(.*)", re.DOTALL)  # channel::name, with or without a blank before the range
 _MANY = 10  # findings of one kind that people read one by one
 _DEFAULTS = tuple(f"https://repo.anaconda.com/pkgs/{name}" for name in ("main", "r", "msys2", "free", "pro"))
 
@@ -161,9 +158,11 @@ def undeclared_channel(case: Case) -> Violations:
 def _from_elsewhere(case: Case, allowed: tuple[str, ...]) -> Iterator[tuple[LockedPackage, str]]:
     """Conda's packages whose channel is none of these, and that channel."""
     bases = {base for channel in allowed for base in _bases(channel)}
-    rows = [(package, package.url.rsplit("/", 2)[0]) for package in case.packages if package.manager == "conda"] if bases else []
-    others = {base for base in {base for _, base in rows} if not bases.intersection(_bases(base))}
-    yield from ((package, base) for package, base in rows if base in others and _locked(case, [package]))
+    rows = [row for row in zip(case.packages, case.traits, strict=True) if row[0].manager == "conda"] if bases else []
+    others = {base for base in {traits.base for _, traits in rows} if not bases.intersection(_bases(base))}
+    for package, traits in rows if others else ():
+        if traits.base in others and _locked(case, [package]):
+            yield package, traits.base
 
 
 def _any_of(channels: tuple[str, ...]) -> str:
@@ -190,15 +189,10 @@ def withdrawn_build(case: Case) -> Violations:
     """Conda's packages whose channel is known, against matrices/withdrawn.yaml."""
     names = case.matrix.withdrawn.keys()
     for package in (package for package in case.packages if package.name in names):
-        channel = _channel_of(package)
+        channel = channel_of(package)
         found = withdrawal(case.matrix.withdrawn, channel, package.name, package.version, package.build, package.platform)
         if found and package.manager == "conda":
             yield package, f"{channel} withdrew it on {found.on}: {found.because}"
-
-
-def _channel_of(package: LockedPackage) -> str:
-    """The name of the channel that a package comes from, a mirror's included; "" where nothing says it."""
-    return package.url.rsplit("/", 3)[-3] if package.url.count("/") > 3 else ""
 
 
 @rule("credentials", "A lock is committed: everyone who can read it has the password.")
@@ -221,7 +215,7 @@ def url_mismatch(case: Case) -> Violations:
             yield package, text
     python = case.conda("python")
     minor = ".".join(python.version.split(".")[:2]) if python else ""
-    for package in _locked(case, [package for package in case.packages if package.manager == "pip"] if minor else ()):
+    for package in _locked(case, case.wheels if minor else ()):
         file = file_name(package.url)
         if file.endswith(".whl") and not of_python(file, minor):
             yield package, f"its url is for another Python than {minor}: {file}"
@@ -247,12 +241,12 @@ def missing_dependency(case: Case) -> Violations:
 
     What a package needs that is built from source is decided when it is built.
     """
-    names = case.conda_by_name.keys()
-    for package in case.packages if case.lock.linked else ():
-        if package.manager == "conda" and not _needed_names(package.depends) <= names and not is_source(package):
+    lacking = frozenset().union(*[traits.needs for traits in case.traits]) - case.conda_by_name.keys()
+    among = case.packages if lacking else case.wheels
+    for package in among if case.lock.linked else ():
+        if package.manager == "conda" and not is_source(package):
             for need in package.depends:
-                name = _named(need)[0]
-                if name and not name.startswith("__") and name not in names:
+                if named(need)[0] in lacking:
                     yield package, f"needs {need}, which is not in the lock"
         for need in package.depends if package.manager == "pip" else ():
             name = canonicalize_name(requirement_name(need))
@@ -261,52 +255,24 @@ def missing_dependency(case: Case) -> Violations:
                 yield package, f"needs {need}, which is not in the lock"
 
 
-@lru_cache(20_000)
-def _needed_names(needs: tuple[str, ...]) -> frozenset[str]:
-    """The names in some conda specs, virtual packages aside."""
-    return frozenset(name for need in needs if (name := _named(need)[0]) and not name.startswith("__"))
-
-
-@lru_cache(100_000)
-def _named(need: str) -> tuple[str, str]:
-    """The name in a conda spec, and the rest; ("", "") for one in brackets or with a condition, which solvers alone judge."""
-    found = _NAME.fullmatch(need.strip())
-    return (found[1].lower(), found[2]) if found and not set("[;") & set(need) else ("", "")
-
-
 @rule("unmet-dependency", "A package is locked in a version that another one does not allow.")
 def unmet_dependency(case: Case) -> Violations:
     """Versions and builds of conda's packages, and their constraints where the source tells them."""
+    unmet = _refused(case, frozenset().union(*[traits.ranges for traits in case.traits]))
     for package in case.packages if case.lock.linked else ():
-        if package.manager == "conda":
-            for need, found in _refused(case.conda_by_name, package.depends):
-                if not is_source(package):
-                    yield package, f"needs {need}; {found.name} {found.version} {found.build} is locked"
-        if package.constrains:
-            for need, found in _refused(case.conda_by_name, package.constrains):
-                yield package, f"allows only {need}; {found.name} {found.version} {found.build} is locked"
+        if unmet and package.manager == "conda" and not is_source(package):
+            for need in (need for need in package.depends if need in unmet):
+                yield package, f"needs {need}; {unmet[need]} is locked"
+        refused = _refused(case, package.constrains) if package.constrains else {}
+        for need in (need for need in package.constrains if need in refused):
+            yield package, f"allows only {need}; {refused[need]} is locked"
 
 
-def _refused(locked: Mapping[str, LockedPackage], needs: tuple[str, ...]) -> list[tuple[str, LockedPackage]]:
+def _refused(case: Case, needs: Iterable[str]) -> dict[str, str]:
     """The conda specs that the locked package of their name does not meet, and that package."""
-    return [
-        (need, found)
-        for need, name, rest in _ranges(needs)
-        if (found := locked.get(name)) and not _fits(rest, found.version, found.build)
-    ]
-
-
-@lru_cache(20_000)
-def _ranges(needs: tuple[str, ...]) -> tuple[tuple[str, str, str], ...]:
-    """The conda specs that say more than a name, each with the name and the rest."""
-    return tuple((need, *named) for need in needs if (named := _named(need))[1])
-
-
-@lru_cache(100_000)
-def _fits(wanted: str, version: str, build: str) -> bool:
-    """Whether the range of a spec, and its glob of builds if it has one, admit a build."""
-    words = wanted.split()
-    return not words or (admits(words[0], version) is not False and (len(words) < 2 or fnmatchcase(build, words[1])))
+    locked = case.conda_traits
+    refused = [(need, name) for need in needs if (found := locked.get(name := named(need)[0])) and not found.meets(need)]
+    return {need: f"{(row := case.conda_by_name[name]).name} {row.version} {row.build}" for need, name in refused}
 
 
 @rule("damaged-files", "Files of a package are missing or changed: an import fails, or runs something else.")

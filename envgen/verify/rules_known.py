@@ -7,7 +7,7 @@ from functools import cache
 
 from packaging.utils import canonicalize_name
 
-from envgen.formats.builds import matches, minor_of
+from envgen.formats.marks import matches, minor_of
 from envgen.matrix.constraints import Value, bound_text, holds, within
 from envgen.model.catalogue import parsed
 from envgen.model.facts import Bound

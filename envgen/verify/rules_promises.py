@@ -18,11 +18,9 @@ from envgen.matrix.constraints import Value, holds, violation_text
 from envgen.matrix.gpu_code import BUILD
 from envgen.matrix.hardware import cudnn_floor, has_code, latest_driver
 from envgen.model.catalogue import parsed
-from envgen.model.facts import Matrix, driver_text
+from envgen.model.facts import driver_text
 from envgen.model.gpu import Gpu
-from envgen.model.toolkit import Toolkit
-from envgen.verify.entries import virtual_needs
-from envgen.verify.registry import Case, Violations, rule, toolkit_of
+from envgen.verify.registry import Case, Violations, oldest_toolkit, rule, toolkit_of
 
 _IMPLIED = {"linux": ("__unix", "__linux"), "osx": ("__unix", "__osx"), "win": ("__win",)}
 
@@ -33,8 +31,8 @@ def virtual_package(case: Case) -> Violations:
     promised = case.claim.virtual
     if promised is None:
         return
-    for package in case.packages:
-        for name, spec in virtual_needs(package.depends):
+    for package, traits in case.telling:
+        for name, spec in traits.virtual:
             if not (name == "__cuda" and case.claim.cuda is None):
                 text = _unmet(case, name, spec, promised)
                 if text:
@@ -54,7 +52,7 @@ def _unmet(case: Case, name: str, spec: str, promised: Mapping[str, str]) -> str
 def wheel_glibc(case: Case) -> Violations:
     """The `manylinux_2_28` in a wheel's name against the promised `__glibc`; of several, the oldest."""
     promised = (case.claim.virtual or {}).get("__glibc", "").split(" ")[0]
-    for package in [package for package in case.packages if package.manager == "pip"] if promised else ():
+    for package in case.wheels if promised else ():
         tags = platform_tags(file_name(package.url)) if is_wheel(package.url) else []
         minor = min((found for tag in tags if (found := glibc_minor(tag)) is not None), default=None)
         if minor is not None and admits(f">=2.{minor}", promised) is False:
@@ -96,7 +94,7 @@ def _driver_runs(case: Case, cuda: Version, promised: Version) -> bool:
     """
     if len(promised.release) < 2:
         return cuda.major <= promised.major
-    needed, have = _oldest(case.matrix, cuda), toolkit_of(case.matrix, promised)
+    needed, have = oldest_toolkit(case.matrix, cuda), toolkit_of(case.matrix, promised)
     floor, driver = needed.floor.get(case.system) if needed else None, have.driver.get(case.system) if have else None
     if cuda.major <= promised.major and (cuda <= promised or floor is None or driver is None):
         return True
@@ -104,37 +102,6 @@ def _driver_runs(case: Case, cuda: Version, promised: Version) -> bool:
 
 
 # --- driver ---------------------------------------------------------------------------------------------------------------
-
-
-def driver_floors(case: Case) -> tuple[Version | None, Version | None]:
-    """The oldest driver that runs the environment, and the oldest on which its run-time compilation works; None: not known.
-
-    The first follows from minor-version compatibility; the second is None where nothing compiles at run time. Both are those of the
-    newest of the environment's CUDA and those that its frameworks were built for.
-    """
-    toolkit = case.toolkit
-    if toolkit is None:
-        return None, None
-    built = {cuda for _, _, cuda in case.frameworks if cuda}
-    toolkits = [toolkit, *(found for cuda in sorted(built) if (found := _oldest(case.matrix, Version(cuda))))]
-    floors = [floor for each in toolkits if (floor := each.floor.get(case.system))]
-    drivers = [driver for each in toolkits if (driver := each.driver.get(case.system))]
-    return max(floors, default=None), max(drivers, default=None) if _compilers(case) else None
-
-
-def _oldest(matrix: Matrix, cuda: Version) -> Toolkit | None:
-    """The toolkit of a CUDA version, or the oldest of a major."""
-    if len(cuda.release) > 1:
-        return toolkit_of(matrix, cuda)
-    return next((matrix.toolkits[version] for version in sorted(matrix.toolkits) if version.major == cuda.major), None)
-
-
-def _compilers(case: Case) -> tuple[str, ...]:
-    """What compiles at run time in an environment: it hands the driver code of this toolkit (PTX), each by its name.
-
-    See https://docs.nvidia.com/deploy/cuda-compatibility/.
-    """
-    return tuple(dict.fromkeys(known.compiles for _, known in case.known if known.compiles))
 
 
 @rule("unknown-cuda", "The matrices do not know this CUDA, so its driver and its GPUs are not checked.", severity="warning")
@@ -149,7 +116,7 @@ def unknown_cuda(case: Case) -> Violations:
 @rule("driver-too-old", "The project's oldest driver cannot run this CUDA.")
 def driver_too_old(case: Case) -> Violations:
     """The project's `driver:` against the floor of the family (minor-version compatibility), or of the toolkit before CUDA 11."""
-    floor, _ = driver_floors(case)
+    floor, _ = case.driver_floors
     have = case.claim.driver
     if floor and have and latest_driver(case.matrix, have) < floor:
         yield None, f"{case.told} needs driver {driver_text(floor)} or newer; the oldest is {driver_text(have)}"
@@ -160,11 +127,11 @@ def driver_too_old(case: Case) -> Violations:
 )
 def run_time_compilation(case: Case) -> Violations:
     """A driver between the floor of the family and the toolkit's own: it may not know code that a newer toolkit makes."""
-    floor, compiling = driver_floors(case)
+    floor, compiling = case.driver_floors
     have = case.claim.driver
     latest = latest_driver(case.matrix, have) if have else None
     if compiling and have and latest and (floor is None or latest >= floor) and latest < compiling:
-        wanted = f"code compiled at run time ({', '.join(_compilers(case))}) needs driver {driver_text(compiling)} or newer"
+        wanted = f"code compiled at run time ({', '.join(case.compilers)}) needs driver {driver_text(compiling)} or newer"
         yield None, f"{wanted}; the oldest is {driver_text(have)}"
 
 

@@ -54,7 +54,7 @@ def verified(layout: Layout | None, matrix: Matrix, project: ProjectByName, aske
     return tuple(
         item
         for path in paths
-        for lock in read_any(path, _shown(path, layout), hashes=asked.hashes)
+        for lock in read_any(path, _shown(path, layout), hashes=asked.hashes, hardware=matrix.catalogue.wheels.extras)
         for item in _judged(lock, _claims(lock, path.absolute(), layout, asked, matrix, project), matrix, judgements)
     )
 

@@ -19,6 +19,7 @@ from envgen.yamlfile.nodes import TEXT, KeyPath, address, compose, resolved_tag,
 from envgen.yamlfile.text import source
 
 _FILES = 500  # that are remembered: more than a repository has in matrices/, and most have projects
+_ROOTS = 16  # that are remembered
 _MOST = 100_000  # values in a file whose aliases are followed
 
 
@@ -78,9 +79,15 @@ def data_of(text: str, shown: str) -> Any:
         return parse(text, shown).data  # raises it again, with the name of the file
 
 
+@lru_cache(_ROOTS)
+def root_of(text: str) -> yaml.Node | None:
+    """The root node of one YAML document, which nobody may change; made once for each text. Raises BadInput without a file."""
+    return compose(text, "")
+
+
 @lru_cache(_FILES)
 def _data_of(text: str) -> Any:
-    root = compose(text, "")
+    root = root_of(text)
     return _data(root, "", SafeConstructor()) if root else {}
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from envgen.model.address import Address
 from envgen.model.errors import BadInput
+from envgen.model.layout import Layout
 from envgen.model.regular import regular_text
 
 _LARGEST = 1_000_000  # bytes: about 40 times the largest file in matrices/; read in two seconds
@@ -19,6 +20,15 @@ def source(path: Path, shown: str) -> str:
         what = f"{path.stat().st_size / 1e6:.1f} MB is too large: at most {_LARGEST / 1e6:.0f} MB is read"
         raise BadInput(what, where=Address(shown, 1, 1), hint="a file here holds one row for each fact; is this the right file?")
     return text_of(path, shown, absent="`envgen init` writes one")
+
+
+def source_in(layout: Layout, path: Path, shown: str) -> str:
+    """What `source` returns for a file of a repository, which may remember what it has read."""
+    try:
+        text = layout.read(path)
+    except BadInput:
+        return source(path, shown)
+    return text if len(text.encode()) <= _LARGEST else source(path, shown)
 
 
 def text_of(path: Path, shown: str, absent: str, *, exact: bool = False) -> str:

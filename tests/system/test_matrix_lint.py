@@ -82,7 +82,7 @@ def test_files_that_cannot_be_read_are_told_together(workspace: Workspace) -> No
     assert (done.status, done.out) == (2, "")
     assert [line for line in done.err.splitlines() if line.startswith("error: ")] == [
         "error: matrices/cuda.yaml:20:6: toolkits[2].version: expected a string, got the number 13.3",
-        "error: matrices/gpus.yaml:27:5: gpus[0].modles: unknown key",
+        "error: matrices/gpus.yaml:36:5: gpus[0].modles: unknown key",
         "error: matrices/x.yaml:1:22: nested too deeply",
     ]
     assert "Traceback" not in done.err

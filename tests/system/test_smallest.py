@@ -309,7 +309,7 @@ def test_what_moves_is_minimal_whatever_the_solver_prefers(tmp_path: Path) -> No
     request = SolveRequest(
         environment="p-cpu", platform="linux-64", specs=("a", "b", "c", "wants"), channels=("conda-forge",), virtual={}
     )
-    found = smallest(request, LockedCell(urls, {}), frozenset(), Forgetful(index, 1))
+    found = smallest(request, LockedCell(urls=urls, records={}), frozenset(), Forgetful(index, 1))
     assert {row.name: row.version for row in found.records} == {"a": "1.0", "b": "1.0", "c": "2.0", "d": "2.0", "wants": "1.0"}
 
 
@@ -331,7 +331,7 @@ def test_a_kept_build_that_its_target_must_not_have_moves_and_the_rest_stays(tmp
         cuda=Version("12.6"),
         kept=tuple(kept.values()),
     )
-    locked = LockedCell(kept, {})
+    locked = LockedCell(urls=kept, records={})
     found = smallest(request, locked, frozenset(), solver)
     assert {row.name: f"{row.version} {row.build}" for row in found.records} == {
         "cuda-version": "12.6 0",
@@ -349,5 +349,5 @@ def test_a_package_that_could_stay_but_is_not_needed_any_more_goes(tmp_path: Pat
     index = write_channel(tmp_path, [*rows, Row("three", "1.0"), Row("three", "2.0")])
     urls = {name: f"https://conda.anaconda.org/conda-forge/noarch/{name}-1.0-0.conda" for name in ("one", "three")}
     request = SolveRequest(environment="p-cpu", platform="linux-64", specs=("one >=2",), channels=("conda-forge",), virtual={})
-    found = smallest(request, LockedCell(urls, {}), frozenset(), Solver(index, 1))
+    found = smallest(request, LockedCell(urls=urls, records={}), frozenset(), Solver(index, 1))
     assert [(row.name, row.version) for row in found.records] == [("one", "2.0")]

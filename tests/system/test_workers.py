@@ -1,7 +1,7 @@
 """A check that several processes do: it finds what one finds, whatever becomes of them.
 
 The repository has a fault of every kind that a project can have, each in a project of its own. What the processes do is chosen by a
-`sitecustomize`, which says how many processors there are, and strikes when a process reads a certain file.
+`sitecustomize`, which says how many processors there are, and strikes when another process than the first reads a lock.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ def _hook(event, arguments):
         _forks.append(event)
         if len(_forks) > 1:
             raise BlockingIOError(11, "Resource temporarily unavailable")
-    if event == "open" and os.getpid() != _first and str(arguments[0]).endswith("unmet/cpu/conda-lock.yml"):
+    if event == "open" and os.getpid() != _first and str(arguments[0]).endswith("/cpu/conda-lock.yml"):
         if _strike == "a worker":
             os.kill(os.getpid(), signal.SIGKILL)
         if _strike in ("SIGINT", "SIGKILL", "SIGTERM"):
@@ -84,7 +84,7 @@ def checked(site: Workspace, folder: Path, processors: int, *words: str, strike:
     return done, [int(line) for line in begun.read_text().split()]
 
 
-@pytest.mark.parametrize(("processors", "count"), [(2, 2), (16, 3)])
+@pytest.mark.parametrize(("processors", "count"), [(2, 1), (16, 2)])
 def test_several_processes_find_what_one_finds(site: Workspace, tmp_path: Path, processors: int, count: int) -> None:
     """To the letter, in the same order, with an empty cache and with what they left in it."""
     alone, begun = checked(site, tmp_path, 1, "--json")
@@ -118,4 +118,4 @@ def test_what_a_process_does_not_bring_is_found_all_the_same(site: Workspace, tm
 def test_no_process_is_left_where_the_first_one_ends(site: Workspace, tmp_path: Path, sign: str, status: int) -> None:
     done, begun = checked(site, tmp_path, 3, strike=sign)
     assert (done.status, done.out, done.err.strip()) == (status, "", INTERRUPTED if sign == "SIGINT" else "")
-    assert all(map(ends, some(begun, 3)))
+    assert all(map(ends, some(begun)))

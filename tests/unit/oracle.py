@@ -18,7 +18,7 @@ from itertools import product
 from packaging.version import Version
 
 from envgen.model.condition import Condition
-from envgen.model.facts import Build, Constraint, Matrix, Platform, Release, Target, Variant
+from envgen.model.facts import Build, Constraint, Matrix, Platform, Release, Spelling, Target, Variant
 from envgen.model.project import Project, RequestedFramework, RequestedTarget
 
 Built = tuple[Variant, tuple[tuple[Platform, Variant], ...]]  # the CUDA on the first platform, and on those that have another
@@ -145,8 +145,22 @@ def _built(platforms: tuple[Platform, ...], row: tuple[Variant, ...]) -> Built:
 
 
 def _provider(matrix: Matrix, project: Project, wish: RequestedFramework) -> str:
-    known = list(matrix.frameworks[wish.framework].providers)
-    return wish.provider or next((channel for channel in project.channels if channel in known), known[0])
+    """The requested one, that of the framework, the first of the channels: of those that publish it, the first that goes with that."""
+    known = matrix.frameworks[wish.framework].providers
+    host = _host_provider(matrix, project, wish)
+    places = [place for place in (host, *project.channels) if place in known] or list(known)[:1]
+    fitting = [place for place in places if any(_goes_with_provider(row, host) for row in known[place])]
+    return wish.provider or (fitting or places)[0]
+
+
+def _host_provider(matrix: Matrix, project: Project, wish: RequestedFramework) -> str | None:
+    hosts = [row for row in project.frameworks if row.framework == wish.host]
+    return _provider(matrix, project, hosts[0]) if hosts else None
+
+
+def _goes_with_provider(row: Spelling, host: str | None) -> bool:
+    """Whether builds of a companion were made for those of a provider of its framework. No provider here has wheels."""
+    return host is None or not row.built_against or host in row.built_against
 
 
 def _offered(matrix: Matrix, project: Project, wish: RequestedFramework, release: Release, own: bool) -> bool:
@@ -157,7 +171,9 @@ def _offered(matrix: Matrix, project: Project, wish: RequestedFramework, release
         for row in matrix.frameworks[wish.framework].providers[_provider(matrix, project, wish)]
         if release.version in row.releases
     ]
-    return bool(rows) and (own or rows[0].newer_minor) and set(rows[0].channels) <= set(project.channels)
+    if not rows or not _goes_with_provider(rows[0], _host_provider(matrix, project, wish)):
+        return False
+    return (own or rows[0].newer_minor) and set(rows[0].channels) <= set(project.channels)
 
 
 def _builds(

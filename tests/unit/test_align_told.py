@@ -45,7 +45,9 @@ def cell(
     request = SolveRequest(environment=f"p-{target}", platform=platform, specs=specs, channels=(CHANNEL,), virtual={}, kept=())
     base = f"https://conda.anaconda.org/{CHANNEL}/noarch"
     urls = {name: f"{base}/{name}-{build.replace(' ', '-')}.conda" for name, build in (locked or {}).items()}
-    return OpenCell(name=(target, platform), request=request, locked=LockedCell(urls, {}) if urls else None, freed=frozenset(freed))
+    return OpenCell(
+        name=(target, platform), request=request, locked=LockedCell(urls=urls, records={}) if urls else None, freed=frozenset(freed)
+    )
 
 
 def aligned(

@@ -114,6 +114,7 @@ OWNERS = {
         "matrix.schema",
         "matrix.hardware_schema",
         "matrix.withdrawn_schema",
+        "matrix.advice_schema",
         "matrix.package_schema",
         "matrix.fields",
     },

@@ -13,7 +13,6 @@ from envgen.formats.builds import (
     built_for,
     cuda_of,
     cudnn_of,
-    dotted,
     framework_cuda,
     framework_of,
     is_cpu_build,
@@ -21,6 +20,7 @@ from envgen.formats.builds import (
     needs_cuda,
     requirement_name,
 )
+from envgen.formats.marks import dotted
 from envgen.model.packages import LockedPackage
 
 KNOWN = real_matrix().catalogue

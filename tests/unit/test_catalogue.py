@@ -126,7 +126,10 @@ def test_a_file_without_wheels_takes_those_that_came_with_envgen(tmp_path_factor
     assert load_matrix(write_matrix(tmp_path_factory.mktemp("old"), files)).catalogue.wheels == SMALL.wheels
     assert "*+cpu" in SMALL.wheels.cpu_versions
     files["packages.yaml"] += "wheels: {cpu: {versions: ['*+none']}}\n"
-    assert load_matrix(write_matrix(tmp_path_factory.mktemp("own"), files)).catalogue.wheels.cpu_versions == ("*+none",)
+    own = load_matrix(write_matrix(tmp_path_factory.mktemp("own"), files)).catalogue.wheels
+    assert (own.cpu_versions, own.extras) == (("*+none",), SMALL.wheels.extras)  # which is a newer key than the others
+    files["packages.yaml"] = files["packages.yaml"].replace("wheels: {", "wheels: {extras: [npu], ")
+    assert load_matrix(write_matrix(tmp_path_factory.mktemp("words"), files)).catalogue.wheels.extras == ("npu",)
 
 
 def test_a_framework_without_releases_is_known_and_cannot_be_resolved(tmp_path_factory: pytest.TempPathFactory) -> None:

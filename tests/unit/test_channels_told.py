@@ -365,6 +365,31 @@ def test_wrong_builds_and_other_versions_do_not_count(index: FolderIndex) -> Non
 OF_1264, OF_226 = f"{C}/linux-64/numpy-1.26.4-py312_0.conda", f"{C}/linux-64/numpy-2.2.6-py312_0.conda"
 
 
+@pytest.mark.parametrize(
+    ("now", "then", "specs", "first"),
+    [
+        ("v c", "c v", (), "v"),
+        ("v c", "c", (), "v"),
+        ("v c", "v c", (), ""),
+        ("c v", "c", (), ""),
+        ("c v", "v c", (), ""),
+        ("v c", "", (), ""),  # the lock does not say
+        ("v c", "v", (), ""),  # nor does it name the channel of the package
+        ("v c", "c v", ("c::shared",), ""),
+        ("v c", "c v", ("c::own", "shared"), "v"),
+    ],
+)
+def test_a_locked_package_gives_way_to_a_channel_that_comes_first_now(
+    folder: Path, now: str, then: str, specs: tuple[str, ...], first: str
+) -> None:
+    """Where that channel has it: `user` stays."""
+    index = Asked(folder, "index", {})
+    shared, user = f"{C}/linux-64/shared-1.0-0.conda", f"{C}/noarch/user-1.0-0.conda"
+    request = replace(REQUEST, kept=(shared, user), channels=tuple(now.split()), kept_from=tuple(then.split()), specs=specs)
+    assert (kept.first_now(index, request, shared), kept.first_now(index, request, user)) == (first, "")
+    assert sorted(kept.kept_records(index, request)) == (["user"] if first else ["shared", "user"])
+
+
 def test_the_records_of_a_lock_that_are_still_offered(folder: Path) -> None:
     index = Asked(folder, "index", {"gone": (GONE,)})
     urls = (OF_226, f"{C}/noarch/user-1.0-0.conda", f"{C}/noarch/late-1.0-0.conda", f"{C}/noarch/gone-2.0-0.conda", "https://h/d/noarch/noarch-1.0-0.conda", f"{C}/linux-64/early-1.0-1.conda")  # fmt: skip

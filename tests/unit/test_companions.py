@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from unit.small import project_of, real_matrix, refused, with_change, write_matrix
+from unit.small import FILES, project_of, real_matrix, refused, with_change, write_matrix
 
 from envgen.matrix.load import load_matrix
-from envgen.model.facts import Matrix
+from envgen.model.facts import Framework, Matrix
 from envgen.resolver.resolve import Unsatisfiable, resolve
 from envgen.resolver.specs import requests
 
@@ -89,6 +89,97 @@ def test_a_companion_has_the_provider_of_its_framework(matrix: Matrix) -> None:
     (found,) = resolve(matrix, project_of(text, matrix))
     assert [choice.provider for choice in found.choices] == ["pytorch", "pytorch"]
     assert "pytorch::torchvision 0.16.0.* *_cu121" in requests(found)[0].specs
+
+
+# --- the provider whose builds a companion was compiled against -------------------------------------------------------------
+
+CHANNELS = "pytorch, nvidia, conda-forge"
+FOREIGN = {
+    "flash-attn of conda-forge": "{pytorch: {version: '2.3', provider: pytorch, with: [flash-attn]}}",
+    "xformers of conda-forge, by the order of channels": "{pytorch: {version: '2.5', with: [xformers]}}",
+    "PyG's extensions of conda-forge": "{pytorch: {version: '2.3', provider: pytorch, with: [pytorch_scatter, pytorch_geometric]}}",
+    "torchvision that is asked for from elsewhere": "{pytorch: {version: '2.3', provider: pytorch}, torchvision: {provider: conda-forge}}",
+    "torchtext of the pytorch channel": "{pytorch: {version: '2.1', provider: conda-forge, with: [torchtext]}}",
+}
+
+
+@pytest.mark.parametrize("name", FOREIGN)
+def test_what_was_compiled_against_builds_of_another_provider_is_no_answer(matrix: Matrix, name: str) -> None:
+    """With the framework from the other provider there is one."""
+    assert answer(matrix, FOREIGN[name], "cu118", "linux-64", CHANNELS) == {}
+    here, there = ("conda-forge", "pytorch") if "provider: conda-forge, with" in FOREIGN[name] else ("pytorch", "conda-forge")
+    moved = (
+        FOREIGN[name].replace(f"provider: {here}", f"provider: {there}").replace("'2.5', with", f"'2.5', provider: {there}, with")
+    )
+    assert answer(matrix, moved, "cu118", "linux-64", CHANNELS)
+
+
+def test_a_companion_without_compiled_parts_goes_with_every_provider_of_packages(matrix: Matrix) -> None:
+    free = [name for name, row in matrix.frameworks.items() if row.companion_of == "pytorch" and not compiled(row)]
+    assert "pytorch_geometric" in free
+    for provider in ("pytorch", "conda-forge"):
+        asked = f"{{pytorch: {{version: '2.5', provider: {provider}, with: [pytorch_geometric]}}}}"
+        assert answer(matrix, asked, "cu118", "linux-64", CHANNELS)["pytorch_geometric"]
+
+
+def compiled(framework: Framework) -> bool:
+    """Whether its rows name the providers that it was compiled against."""
+    return all(row.built_against for rows in framework.providers.values() for row in rows)
+
+
+def test_linked_says_for_every_companion_of_the_facts_whose_builds_it_goes_with(matrix: Matrix) -> None:
+    linked = {name for row in matrix.catalogue.packages if row.linked for name in row.conda}
+    companions = {name: row for name, row in matrix.frameworks.items() if row.companion_of}
+    assert {name for name, row in companions.items() if compiled(row)} == linked & companions.keys()
+    for row in companions.values():
+        for provider, spellings in row.providers.items():
+            assert all(spelling.built_against in ((), (provider,)) for spelling in spellings)
+
+
+TEAM = """
+  team:
+    - releases: ">=0.2"
+      channels: [team]
+      built-against: [conda-forge]
+      cpu: ["team::alphavision {version}.* cpu_*"]
+      cuda: ["team::alphavision {version}.* cuda{cu}*"]
+      because: https://team.example
+releases:"""
+BY_TEAM = '- {provider: team, variants: [cpu, "12.6"], platforms: [linux-64], python: "3.10-3.12"}'
+
+
+def of_a_team(built_against: str = "[conda-forge]") -> dict[str, str]:
+    """The small matrix, in which a team publishes its own build of the companion, which is compiled."""
+    text = FILES["alphavision.yaml"].replace("\nreleases:", TEAM.replace("[conda-forge]", built_against, 1), 1)
+    text = text.replace("    builds:\n", f"    builds:\n      {BY_TEAM}\n", 1)
+    return {
+        **FILES,
+        "alphavision.yaml": text.replace("providers:", "packages:\n  - {conda: [alphavision], linked: true}\nproviders:", 1),
+    }
+
+
+@pytest.mark.parametrize(("channels", "provider"), [("team, conda-forge", "conda-forge"), ("team, vendor", None)])
+def test_a_row_says_against_whose_builds_a_channel_of_a_team_compiles(
+    tmp_path_factory: pytest.TempPathFactory, channels: str, provider: str | None
+) -> None:
+    small = load_matrix(write_matrix(tmp_path_factory.mktemp("team") / "matrices", of_a_team()))
+    rest = f'python: "*"\ntargets: [cpu]\nplatforms: [linux-64]\nchannels: [{channels}]\n'
+    asked = f"{rest}frameworks: {{alpha: '*', alphavision: {{provider: team}}}}\n"
+    if provider is None:
+        with pytest.raises(Unsatisfiable):
+            resolve(small, project_of(asked, small))
+        return
+    (found,) = resolve(small, project_of(asked, small))
+    assert [choice.provider for choice in found.choices] == [provider, "team"]
+    (found,) = resolve(small, project_of(f"{rest}frameworks: {{alpha: '*', alphavision: '*'}}\n", small))
+    assert [choice.provider for choice in found.choices] == [provider, provider]
+
+
+def test_a_provider_that_the_framework_does_not_have_is_refused_at_its_row(tmp_path_factory: pytest.TempPathFactory) -> None:
+    folder = write_matrix(tmp_path_factory.mktemp("unknown") / "matrices", of_a_team("[conda-forgery]"))
+    error = refused(lambda: load_matrix(folder))
+    assert error is not None
+    assert str(error).startswith("matrices/alphavision.yaml:15:7: built-against: alpha has no provider `conda-forgery`")
 
 
 WRONG = {

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
-from unit.small import refused
+from unit.small import real_matrix, refused
 
 from envgen.formats.markers import holds, marker_of, oldest_python
 from envgen.formats.reading import read_any
@@ -61,7 +61,7 @@ wheels = [{{ url = "https://f.example/torch-2.8.0%2Bcu128-cp311-cp311-manylinux_
 def read(tmp_path: Path, name: str, text: str) -> tuple[Lock, ...]:
     path = tmp_path / name
     path.write_text(text, encoding="utf-8")
-    return read_any(path, name)
+    return read_any(path, name, hardware=real_matrix().catalogue.wheels.extras)
 
 
 def names(lock: Lock, platform: str) -> list[tuple[str, str]]:

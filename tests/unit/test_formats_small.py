@@ -13,13 +13,14 @@ from unit.small import real_matrix, refused
 from unit.test_rules import conda, pip
 
 from envgen.formats import similar_locks
-from envgen.formats.builds import _minor, cuda_of, dotted, is_cpu_build, tells_nothing
+from envgen.formats.builds import _minor, cuda_of, is_cpu_build, tells_nothing
 from envgen.formats.collector import no_garbage_collection
 from envgen.formats.conda_lock import is_ours, read_lock
 from envgen.formats.conda_lock_entries import plain_packages
 from envgen.formats.conda_specs import NotCovered, ranges, read_spec
 from envgen.formats.environment_yml import read_specs, spec_name
 from envgen.formats.markers import holds, of_platforms, oldest_python
+from envgen.formats.marks import dotted
 from envgen.formats.reading import read_any
 from envgen.formats.selectors import OnPlatform, for_platform, scalar, selected
 from envgen.formats.similar_locks import read_similar

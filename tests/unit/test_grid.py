@@ -324,6 +324,19 @@ def test_with_all_the_cells_that_are_out_say_by_what() -> None:
     assert "  ! driver   cuda 12.6 with beta >=3 needs driver >=560\n" in warned
 
 
+def test_above_the_builds_of_a_companion_is_whose_builds_they_go_with(real: Matrix) -> None:
+    cells, question = ask(real, "torchvision", "pytorch_geometric")
+    text = table.grid_text(cells, question, 100, everything=False)
+    assert "torchvision from pytorch on linux-64, built against pytorch from pytorch: release by CUDA\n" in text
+    assert "torchvision from conda-forge on linux-64, built against pytorch from conda-forge: release by CUDA\n" in text
+    assert "pytorch_geometric from conda-forge on linux-64: release by CUDA\n" in text
+    told = {
+        (cell["framework"], cell["provider"], *cell["built_against"])
+        for cell in json.loads(table.grid_json(cells, question))["cells"]
+    }
+    assert told >= {("torchvision", "pytorch", "pytorch"), ("pytorch_geometric", "conda-forge")}
+
+
 def test_a_framework_without_a_build_for_a_platform_is_named(real: Matrix) -> None:
     text = table.grid_text(*ask(real, "cudf", "cugraph", platform="win-64"), 80, everything=False)
     assert "cudf has no builds for win-64\n\ncugraph has no builds for win-64\n" in text

@@ -16,16 +16,19 @@ from unit.test_told import project_text, wider_matrix
 
 from envgen.formats.conda_lock import read_stamp
 from envgen.lock import hold
+from envgen.lock.ask import Replays
 from envgen.lock.hold import Hold, held_choices, is_chosen, of_one_python, stamped
 from envgen.lock.numerics import Unequal, _frameworks, check_locked, check_numerics
+from envgen.model.address import Address
 from envgen.model.alignment import Differing
 from envgen.model.errors import NoSolution
 from envgen.model.facts import Reason
 from envgen.model.layout import LOCK, Layout
+from envgen.model.project import Dependency
 from envgen.model.resolution import Obstacle, Resolution
 from envgen.model.run import Stamp
 from envgen.project.load import load_project
-from envgen.resolver.resolve import Problem, answer, resolve
+from envgen.resolver.resolve import Problem, resolve, search
 
 
 def stamp(python: str) -> Stamp:
@@ -83,11 +86,11 @@ def test_what_the_locks_chose_is_found_as_among_all_releases(name: str, monkeypa
 
     def among_all(problem: Problem, *, counts: Any) -> Any:
         asked.append(counts)
-        return answer(problem)
+        return search(problem)
 
     one = dict([next(iter(stamps.items()))])
     found = [held_choices(real_matrix(), project, held) for held in (stamps, one)]
-    monkeypatch.setattr(hold, "answer", among_all)
+    monkeypatch.setattr(hold, "search", among_all)
     for held, rows in zip((stamps, one), found, strict=True):
         expected = held_choices(real_matrix(), project, held)
         assert rows.keys() == expected.keys() == held.keys()
@@ -95,6 +98,30 @@ def test_what_the_locks_chose_is_found_as_among_all_releases(name: str, monkeypa
     releases = real_matrix().frameworks[project.frameworks[0].framework].releases
     target = next(row for row in real_matrix().targets.values() if row.name in stamps)
     assert [release for release in releases if asked[0](target, release)] != list(releases)
+
+
+@pytest.mark.parametrize("name", Layout(REPO).projects())
+def test_what_was_found_for_another_project_that_asks_the_same_is_what_is_found_for_this_one(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Other names, other lines, other dependencies: the answer speaks of the project that is asked about."""
+    matrix, replays, searched = real_matrix(), Replays(real_matrix()), list[Problem]()
+    text = Layout(REPO).project(name).read_text(encoding="utf-8")
+    one, other = project_of(text, matrix, name), project_of(f"# a line more\n{text}", matrix, "other")
+    more = Dependency("tqdm >=4", "tqdm", Address("environments/more/project.yaml", 3, 5))
+    projects = [one, other, replace(one, name="more", dependencies=(more, *one.dependencies))]
+    stamps = of_one_python(projects[0], locked(name))
+    expected = [held_choices(matrix, project, stamps) for project in projects]
+
+    def counted(problem: Problem, *, counts: Any) -> Any:
+        searched.append(problem)
+        return search(problem, counts=counts)
+
+    monkeypatch.setattr(hold, "search", counted)
+    assert [held_choices(matrix, project, stamps, replays) for project in projects] == expected
+    assert len(searched) in (1, 4), "a search that speaks of the project is made again for each"
+    fewer = dict([next(iter(stamps.items()))])
+    assert held_choices(matrix, projects[0], fewer, replays) == held_choices(matrix, projects[0], fewer)
 
 
 def test_what_differs_is_told_with_its_targets_its_platform_and_its_reason() -> None:

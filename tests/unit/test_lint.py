@@ -162,6 +162,7 @@ SLIPS = [
     ("overlapping-ranges unused-spelling", ("alpha.yaml", "  vendor:\n", '    - {releases: ">=2.2", channels: [conda-forge], cpu: [alpha], cuda: ["alpha * cuda{cu}*"], because: https://x.example}\n  vendor:\n'), "alpha.yaml:13:8: >=2.2 overlaps >=2 at matrices/alpha.yaml:6:7"),
     ("needs", ("alphavision.yaml", '    needs: {alpha: "2.1.*"}\n', ""), "alphavision.yaml:16:9: no release of alpha is said to go with this build"),
     ("needs", ("alphavision.yaml", '"2.1.*"', '"3.*"'), "alphavision.yaml:17:9: no release of alpha is in ==3.*"),
+    ("needs", [("alphavision.yaml", "  conda-forge:\n", "  team:\n"), ("alphavision.yaml", "{provider: conda-forge,", "{provider: team,")] + [("alphavision.yaml", "{provider: conda-forge,", "{provider: team,")] * 3 + [("alphavision.yaml", "", "packages: [{conda: [alphavision], linked: true}]\n")], "alphavision.yaml:7:7: these builds go with alpha from team, which has no builds of it"),
     ("spec", ("beta.yaml", '"betalib {version}.* cpu_*"', '"betalib >={version}.* cpu_* x"'), "beta.yaml:6:7: `betalib >=3.1.0.* cpu_* x` is not a spec: there is a space in the build `cpu_* x`"),
     ("spec", ("beta.yaml", '"betalib {version}.* cpu_*"', '"* {version}.*"'), None),
     ("spec-cuda", ("beta.yaml", '["beta {version}.*", "betalib {version}.* cuda{cu}*", "cuda-version {cuda}.*"]', '["beta {version}.*", "betalib {version}.* cuda*"]'), "beta.yaml:9:7: no spec pins the target's CUDA"),

@@ -73,9 +73,9 @@ def test_what_a_solution_changes_is_told_with_what_forced_it(tmp_path: Path) -> 
     rows = [Row("a", "1.0"), Row("b", "1.0"), Row("b", "2.0"), Row("c", "1.0", "1"), Row("e", "1.0")]
     index = write_channel(tmp_path, rows)
     locked = LockedCell(
-        {row.name: url(row.name, row.version, row.build) for row in (*rows[:2], *rows[3:4])}
+        urls={row.name: url(row.name, row.version, row.build) for row in (*rows[:2], *rows[3:4])}
         | {"d": url("d", "1.0"), "gone": url("gone", "3.1", "py_0"), "w": url("w", "1.0", "bad")},
-        {},
+        records={},
     )
     kept = tuple(locked.urls.values())
     found = solution(
@@ -112,7 +112,7 @@ def test_what_a_solution_changes_is_told_with_what_forced_it(tmp_path: Path) -> 
 
 
 def test_a_request_keeps_what_is_locked_of_its_cell_and_not_freed() -> None:
-    cell = LockedCell({"b": url("b", "1.0"), "a": url("a", "1.0"), "c": url("c", "1.0")}, {})
+    cell = LockedCell(urls={"b": url("b", "1.0"), "a": url("a", "1.0"), "c": url("c", "1.0")}, records={})
     kept = Kept(cells={("cpu", "linux-64"): cell}, freed=frozenset({"c"}))
     here: Any = SimpleNamespace(target=SimpleNamespace(name="cpu"))
     other: Any = SimpleNamespace(target=SimpleNamespace(name="cu126"))
@@ -488,7 +488,10 @@ def planned(row: Resolution, **changes: Any) -> Any:
     requests = pip_requests(row)
     digests = {name: pip_digest(request, [PYTHON], LOCKED, Catalogue()) for name, request in requests.items()}
     stamp = SimpleNamespace(exclude_newer=DATES, pip={**digests, **changes.pop("pip", {})}, **changes.pop("stamp", {}))
-    cells = {("cpu", "linux-64"): LockedCell({}, {}, LOCKED), ("cpu", "win-64"): LockedCell({}, {}, LOCKED)}
+    cells = {
+        ("cpu", "linux-64"): LockedCell(urls={}, records={}, wheels=LOCKED),
+        ("cpu", "win-64"): LockedCell(urls={}, records={}, wheels=LOCKED),
+    }
     cells = {name: cell for name, cell in cells.items() if name[1] in changes.get("platforms", ("linux-64", "win-64"))}
     rest = {"counting": {"cpu"}, "stamps": {"cpu": stamp}, "freed": frozenset(), "locked": SimpleNamespace(of=cells.get)}
     return SimpleNamespace(**{**rest, **{name: value for name, value in changes.items() if name != "platforms"}})
@@ -547,7 +550,10 @@ def test_pip_packages_that_were_resolved_for_something_else_are_known_by_their_p
     changes: Any, expected: tuple[str, ...], with_pip: Resolution
 ) -> None:
     """A lock without digests says nothing, and neither does a platform whose records are not all there."""
-    cells = {("cpu", row): LockedCell({"python": PYTHON.url}, {"python": PYTHON}, LOCKED) for row in ("linux-64", "win-64")}
+    cells = {
+        ("cpu", row): LockedCell(urls={"python": PYTHON.url}, records={"python": PYTHON}, wheels=LOCKED)
+        for row in ("linux-64", "win-64")
+    }
     stamp = planned(with_pip, pip=changes or {}).stamps["cpu"]
     stamp.pip = stamp.pip if changes is not None else {}
     locked: Any = SimpleNamespace(of=cells.get)

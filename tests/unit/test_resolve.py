@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from packaging.version import Version
 from unit import oracle
 from unit.small import PROJECT, examples, project_of, small_matrix
-from unit.worlds import OLDER, PYTHONS, worlds
+from unit.worlds import OLDER, PYTHONS, with_vendor, worlds
 
 from envgen.model.address import Address
 from envgen.model.facts import Build, Matrix, Target
@@ -420,4 +420,10 @@ def test_the_answer_is_the_oracles_with_three_frameworks_that_bind_each_other(wo
 @examples(300)
 @given(st.one_of(worlds(companion=True), worlds(companion=True, older=True)))
 def test_the_answer_is_the_oracles_where_builds_of_a_companion_go_with_some_releases_alone(world: tuple[Matrix, Project]) -> None:
+    assert_exact(*world)
+
+
+@examples(200)
+@given(worlds(companion=True).flatmap(with_vendor))
+def test_the_answer_is_the_oracles_where_a_companion_is_built_against_some_providers_alone(world: tuple[Matrix, Project]) -> None:
     assert_exact(*world)

@@ -36,7 +36,11 @@ def index(tmp_path_factory: pytest.TempPathFactory) -> MadeUpIndex:
 def locked(text: str) -> LockedCell | None:
     """`a 1, b 1` as a locked cell; None for ""."""
     rows = [row.split() for row in text.split(", ")] if text else []
-    return LockedCell({name: f"{CHANNEL}/noarch/{name}-{version}.0-0.conda" for name, version in rows}, {}) if rows else None
+    return (
+        LockedCell(urls={name: f"{CHANNEL}/noarch/{name}-{version}.0-0.conda" for name, version in rows}, records={})
+        if rows
+        else None
+    )
 
 
 def asked(text: str) -> SolveRequest:

@@ -14,7 +14,7 @@ from packaging.version import Version
 from unit import oracle
 from unit.small import examples, project_of
 from unit.test_resolve import builds, project_text, shuffled
-from unit.worlds import AT, CUDAS, NAMES, PLATFORMS, PYTHONS, wish_of, worlds
+from unit.worlds import AT, CUDAS, NAMES, PLATFORMS, PYTHONS, wish_of, with_vendor, worlds
 
 from envgen.explain.conflict import smallest
 from envgen.explain.explain import conflict
@@ -169,6 +169,14 @@ def test_a_conflict_is_minimal_and_its_repairs_are_right() -> None:
 
     law()
     assert spared >= 5
+
+
+@examples(40)
+@given(worlds(companion=True, platforms=("linux-64",)).flatmap(with_vendor))
+def test_a_conflict_over_the_provider_that_a_companion_is_built_against_is_minimal(world: tuple[Matrix, Project]) -> None:
+    assume(oracle.best(*world) is None)
+    assert_minimal(Problem(*world))
+    assert_repairs_give_what_the_oracle_says(*world, conflict(Problem(*world)))
 
 
 def test_a_python_that_no_build_is_for_is_repaired_by_the_nearest_that_there_is() -> None:
@@ -344,6 +352,30 @@ REAL_CONFLICTS = {
         ["target cu126: virtual-packages __glibc 2.17", "pytorch from provider pypi", "pytorch 2.7.*"],
         ["pytorch 2.7.* from pypi is built on linux-64 for CUDA 11.8, 12.6, 12.8, with glibc 2.28 or newer"],
         ["pytorch from provider conda-forge", "target cu126: virtual-packages __glibc 2.28, if every machine has it", "add platform win-64"],
+    ),
+    "a companion that is built against another provider": (
+        project_text("{pytorch: {version: '2.3', provider: pytorch, with: [xformers]}}", "cu118", channels="conda-forge, pytorch, nvidia"),
+        ["pytorch from provider pytorch", "xformers"],
+        ["xformers from conda-forge is built against pytorch from conda-forge"],
+        ["pytorch from provider conda-forge", "pytorch without xformers"],
+    ),
+    "the same, by the order of channels": (
+        project_text("{pytorch: {version: '2.3', with: [xformers]}}", "cu118", channels="pytorch, nvidia, conda-forge"),
+        ["pytorch", "xformers"],
+        ["xformers from conda-forge is built against pytorch from conda-forge, and pytorch is from pytorch here, by the order of channels:"],
+        ["pytorch from provider conda-forge", "pytorch without xformers"],
+    ),
+    "a companion of another provider than its framework": (
+        project_text("{pytorch: {version: '2.3', provider: pytorch}, torchvision: {provider: conda-forge}}", "cpu", channels="conda-forge, pytorch"),
+        ["pytorch from provider pytorch", "torchvision from provider conda-forge"],
+        ["torchvision from conda-forge is built against pytorch from conda-forge"],
+        ["torchvision from provider pytorch", "pytorch from provider conda-forge", "pytorch without torchvision"],
+    ),
+    "a companion of conda beside wheels": (
+        project_text("{pytorch: {version: '2.9', provider: pypi, with: [bitsandbytes]}}", "cu129"),
+        ["pytorch from provider pypi", "bitsandbytes"],
+        ["bitsandbytes from conda-forge goes with pytorch from conda-forge or pytorch"],
+        ["pytorch from provider conda-forge"],
     ),
     "a platform without CUDA": (
         project_text("{pytorch: '*'}", "cu126", platforms="osx-arm64"),

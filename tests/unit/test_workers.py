@@ -22,7 +22,7 @@ def test_the_shares_are_all_names_but_the_first_in_their_order_and_about_the_sam
     found = shares(sizes, count)
     first, *others = sizes
     assert [name for names in found for name in names] == others
-    assert len(found) == count
+    assert len(found) <= count and all(found)
     even = (sum(sizes.values()) - sizes[first]) / count
     assert all(sum(sizes[name] for name in names) < even + max(sizes.values()) for names in found) or not others
 

@@ -44,6 +44,9 @@ _DRIVERS = st.sampled_from([None, None, None, None, Version("535"), Version("526
 _ALIGNED = st.sampled_from([True, True, False])
 _FRAMEWORKS = st.sampled_from([("alpha",), ("alpha", "beta"), ("beta", "alpha"), ("alpha", "beta")])
 _CONSTRAINTS = st.sampled_from([0, 1, 2, 3])
+PROVIDERS = ("conda-forge", "vendor")
+_PUBLISHED = st.sampled_from([PROVIDERS, PROVIDERS, PROVIDERS, PROVIDERS[:1], PROVIDERS[1:]])
+_AGAINST = st.sampled_from([(), PROVIDERS[:1], PROVIDERS[1:], PROVIDERS])
 _TARGETS = st.sampled_from([2, 2, 3, 3, 1])
 
 
@@ -125,6 +128,27 @@ def companions(draw: st.DrawFn, framework: Framework) -> Framework:
     same = draw(st.booleans())
     spelled = {name: tuple(replace(row, same_cuda=same) for row in found) for name, found in framework.providers.items()}
     return replace(framework, releases=rows, providers=spelled, companion_of="alpha")
+
+
+@st.composite
+def with_vendor(draw: st.DrawFn, world: tuple[Matrix, Project]) -> tuple[Matrix, Project]:
+    """A world in which a second provider has most of the builds, too, and in which a companion may be built against either."""
+    matrix, project = world
+
+    def moved(framework: Framework) -> Framework:
+        releases = tuple(
+            replace(row, builds=tuple(replace(build, provider=name) for build in row.builds for name in draw(_PUBLISHED)))
+            for row in framework.releases
+        )
+        (spelling,) = framework.providers["conda-forge"]
+        against = st.just(()) if not framework.companion_of else _AGAINST
+        providers = {name: (replace(spelling, channels=(name,), built_against=draw(against)),) for name in PROVIDERS}
+        return replace(framework, releases=releases, providers=providers)
+
+    rows = tuple(replace(row, provider=draw(st.sampled_from([None, None, *PROVIDERS]))) for row in project.frameworks)
+    channels = draw(st.sampled_from([PROVIDERS, PROVIDERS, PROVIDERS[::-1], PROVIDERS[:1]]))
+    frameworks = {name: moved(framework) for name, framework in matrix.frameworks.items()}
+    return replace(matrix, frameworks=frameworks), replace(project, frameworks=rows, channels=channels)
 
 
 @st.composite

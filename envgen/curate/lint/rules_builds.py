@@ -157,8 +157,13 @@ def overlapping_ranges(context: LintContext) -> LintResults:
 
 @rule("needs", "A companion goes with the releases that it was compiled against; a build that names none would go with all.")
 def needs(context: LintContext) -> LintResults:
-    """Builds of companions that need no release of their framework, and ranges that no known release is in."""
+    """Builds of companions that need no release of their framework, ranges without a known release, providers without it."""
     frameworks = context.matrix.frameworks
+    for framework in (row for row in frameworks.values() if row.companion_of):
+        for spelling in (spelling for rows in framework.providers.values() for spelling in rows):
+            for provider in (name for name in spelling.built_against if name not in frameworks[framework.companion_of].providers):
+                text = f"these builds go with {framework.companion_of} from {provider}, which has no builds of it"
+                yield spelling.at, text, "name the providers whose builds they were compiled against in built-against:"
     for row in (row for row in context.builds if (frameworks[row.release.framework].companion_of)):
         if not row.build.needs:
             host = frameworks[row.release.framework].companion_of

@@ -54,7 +54,7 @@ class BuildGroup:
     """The builds of one cell, what is known of it without a query, and what they need.
 
     `target` is None where no target is for this CUDA, `toolkit` for CPU builds. `serves` are targets for newer minors that have no
-    build of their own and get this one.
+    build of their own and get this one. `host` is the framework that it is a companion of, "" for none.
     """
 
     release: Release
@@ -68,6 +68,12 @@ class BuildGroup:
     known: Known
     constraints: tuple[BuildConstraint, ...]
     serves: tuple[str, ...]
+    host: str = ""
+
+    @property
+    def built_against(self) -> tuple[str, ...]:
+        """The providers of its framework whose builds a companion goes with; () where no row says it."""
+        return self.spelling.built_against if self.host and self.spelling else ()
 
     @property
     def pythons(self) -> tuple[Version, ...]:
@@ -153,6 +159,7 @@ def _group(
         known=known,
         constraints=tuple(found),
         serves=tuple(_serves(matrix, release, provider, variant, platform)) if spelling and spelling.newer_minor else (),
+        host=framework.companion_of,
     )
 
 

@@ -63,7 +63,8 @@ def companion_specs(matrix: Matrix, group: BuildGroup, companion: str) -> Mappin
     for release in framework.releases if group.provider in framework.providers and group.target else ():
         spelling = framework.spellings.get((group.provider, release.version))
         pythons = {python for build in release.builds if _goes_with(build, group) for python in build.pythons}
-        if spelling and group.target and not pythons <= found.keys():
+        goes = spelling and group.provider in matrix.frameworks[group.release.framework].serving(spelling)
+        if spelling and goes and group.target and not pythons <= found.keys():
             specs = requested(_choice(release, group, spelling), group.target, group.platform)
             found = {**dict.fromkeys(pythons, specs), **found}
     return found

@@ -34,8 +34,10 @@ def grid_text(cells: Sequence[GridCell], query: Query, width: int, *, everything
     """
     blocks = [_query_text(query)]
     for (framework, provider, platform), group in groupby(sorted(cells, key=_table_of), key=_table_of):
-        title = fill(f"{framework} from {provider} on {platform}: release by CUDA", width, subsequent_indent="  ")
-        blocks.append("\n".join((title, *_table(list(group), width, everything=everything))))
+        rows = list(group)
+        text = f"{framework} from {provider} on {platform}{_built_against(rows)}: release by CUDA"
+        title = fill(text, width, subsequent_indent="  ")
+        blocks.append("\n".join((title, *_table(rows, width, everything=everything))))
     absent = [name for name in query.frameworks if name not in {cell.group.release.framework for cell in cells}]
     blocks += [f"{name} has no builds for {query.platform or 'any platform'}" for name in absent]
     blocks.append("\n".join(f"  {mark:<11} {meaning}" for mark, meaning in _LEGEND))
@@ -56,6 +58,13 @@ def _query_text(query: Query) -> str:
 
 def _table_of(cell: GridCell) -> tuple[str, str, str]:
     return cell.group.release.framework, cell.group.provider, cell.group.platform
+
+
+def _built_against(cells: Sequence[GridCell]) -> str:
+    """`, built against pytorch from conda-forge`, of a companion whose rows say it."""
+    found = dict.fromkeys((cell.group.host, name) for cell in cells for name in cell.group.built_against)
+    providers = " or ".join(name for _, name in found)
+    return f", built against {next(iter(found))[0]} from {providers}" if found else ""
 
 
 def _table(cells: Sequence[GridCell], width: int, *, everything: bool) -> Iterator[str]:
@@ -188,6 +197,7 @@ def _cell(cell: GridCell) -> Mapping[str, Any]:
         "cudnn": sorted({build.cudnn for build in group.builds if build.cudnn}),
         "serves": list(group.serves),
         "channels": list(group.spelling.channels) if group.spelling else [],
+        "built_against": list(group.built_against),
         "note": group.release.note or None,
         "reasons": [_result(result) for result in cell.results],
     }
