@@ -57,7 +57,7 @@ def first_now(index: Index, request: SolveRequest, url: str) -> str:
 def _before_now(request: SolveRequest, channel: str) -> list[str]:
     """The channels before this one that were not before it in the lock; none where the lock did not name it."""
     now, then = ([locate(one).canonical for one in channels] for channels in (request.channels, request.kept_from))
-    if channel not in then:
+    if channel not in now or channel not in then:
         return []
     before = zip(request.channels, now[: now.index(channel)], strict=False)
     return [one for one, place in before if place not in then[: then.index(channel)]]

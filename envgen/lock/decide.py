@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
 
 _CITED = re.compile(r"((?:\S+ ){1,3})\((\S+:\d+)\)")  # a requirement in a reason, and where it is written
+_ORDER = re.compile(r"`channels:` has (\S+) before (\S+)")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -179,12 +180,16 @@ def _before(stage: Stage, found: Resolution, index: Index) -> Mapping[str, str]:
 
 
 def _cites_what_is_there(text: str, matrix: Matrix, project: Project) -> bool:
-    """Whether each requirement that a reason cites, as in `old 1.0 (environments/x/project.yaml:6)`, is still on that line."""
+    """Whether each requirement that a reason cites, as in `old 1.0 (environments/x/project.yaml:6)`, is still on that line.
+
+    And whether the channels are still in the order that it tells.
+    """
     rows = (*project.dependencies, *(row for target in project.targets for row in target.dependencies))
     there = {(row.name, row.at.place) for row in rows}
     there |= {(name, row.at.place) for row in project.frameworks for name in (row.framework, *_packages(matrix, row.framework))}
     cited = ((words.split(), place) for words, place in _CITED.findall(text) if place.startswith(f"{project.at('').file}:"))
-    return all(any((word, place) in there for word in words) for words, place in cited)
+    ordered = ([one for one in project.channels if one in pair] == [*pair] for pair in _ORDER.findall(text))
+    return all(any((word, place) in there for word in words) for words, place in cited) and all(ordered)
 
 
 def _packages(matrix: Matrix, framework: str) -> set[str]:

@@ -92,3 +92,12 @@ def test_what_is_requested_from_a_channel_stays_there(workspace: Workspace, inde
     assert locked(workspace, index, "nvidia, conda-forge", more).status == 0
     after = workspace.files()[LOCK].decode()
     assert "conda-forge/noarch/libcu-12.6" in before and "conda-forge/noarch/libcu-12.6" in after
+
+
+def test_a_channel_that_is_gone_is_not_asked_for(workspace: Workspace, index: Path) -> None:
+    assert locked(workspace, index, "nvidia, conda-forge").status == 0
+    done = locked(workspace, index, "conda-forge")
+    assert done.status == 0, done.err
+    text = workspace.files()[LOCK].decode()
+    assert "nvidia" not in text and "conda-forge/noarch/libcu-12.6" in text  # nor is it told why 2.7.1 was not chosen
+    assert "pytorch-2.6.0" in text

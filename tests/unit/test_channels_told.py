@@ -390,6 +390,13 @@ def test_a_locked_package_gives_way_to_a_channel_that_comes_first_now(
     assert sorted(kept.kept_records(index, request)) == (["user"] if first else ["shared", "user"])
 
 
+def test_nothing_is_kept_of_a_channel_that_is_gone(folder: Path) -> None:
+    shared = f"{C}/linux-64/shared-1.0-0.conda"
+    request = replace(REQUEST, kept=(shared,), channels=("v",), kept_from=("c", "v"))
+    index = Asked(folder, "index", {})
+    assert (kept.first_now(index, request, shared), kept.kept_records(index, request)) == ("", {})
+
+
 def test_the_records_of_a_lock_that_are_still_offered(folder: Path) -> None:
     index = Asked(folder, "index", {"gone": (GONE,)})
     urls = (OF_226, f"{C}/noarch/user-1.0-0.conda", f"{C}/noarch/late-1.0-0.conda", f"{C}/noarch/gone-2.0-0.conda", "https://h/d/noarch/noarch-1.0-0.conda", f"{C}/linux-64/early-1.0-1.conda")  # fmt: skip
