@@ -71,8 +71,8 @@ def project(server: Server, *lines: str, more: str = "") -> str:
 
 
 def said(site: Workspace) -> str:
-    """What the module of the environment says."""
-    command = [site.root / ".envs/p-cpu/bin/python", "-c", "import tinymine; print(tinymine.value)"]
+    """What the module of the environment says; without a .pyc, which would hide a change within a second."""
+    command = [site.root / ".envs/p-cpu/bin/python", "-B", "-c", "import tinymine; print(tinymine.value)"]
     return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
 
 
