@@ -89,7 +89,7 @@ def _environment(name: str, environment: Environment, kind: str, shown: str, lin
 
     So the platforms of a lock are subdirs, and each named one has its own virtual packages.
     """
-    platforms = environment.platforms()
+    platforms = sorted(environment.platforms(), key=lambda each: each.name)  # rattler has them in another order each time
     named = [each for each in platforms if each.name != str(each.subdir) or each.virtual_packages]
     channels = tuple(_channels(environment))
     for group in ([each for each in platforms if each not in named], *([each] for each in named)):

@@ -287,6 +287,17 @@ def test_every_environment_of_a_pixi_lock_is_a_lock_of_its_own(tmp_path: Path) -
     assert locks == {"default": ["cuda"], "cpu": ["cpu_"]}
 
 
+def test_environments_and_platforms_of_a_pixi_lock_have_one_order(tmp_path: Path) -> None:
+    """Of 120 each: rattler tells them in another one each time."""
+    names, platforms = ["default", "a", "b", "c", "d"], ["linux-64", "linux-aarch64", "osx-64", "osx-arm64", "win-64"]
+    url = f"{CHANNEL}/noarch/einops-0.8.1-pyhd8ed1ab_0.conda"
+    rows = "".join(f"      {platform}:\n      - conda: {url}\n" for platform in platforms)
+    environments = "".join(f"  {name}:\n    channels:\n    - url: {CHANNEL}/\n    packages:\n{rows}" for name in names)
+    text = f"version: 6\nenvironments:\n{environments}packages:\n- conda: {url}\n  sha256: {SHA}\n  md5: {MD5}\n"
+    told = [[(lock.environment, [*lock.platforms]) for lock in pixi(tmp_path, text)] for _ in range(3)]
+    assert told == [[(name, platforms) for name in names]] * 3
+
+
 def test_what_pixi_builds_from_a_folder_or_from_git_has_no_hash(tmp_path: Path) -> None:
     git = "git+https://github.com/psf/requests.git?rev=main#0106aced5faa299e6ede89d1230bd6784f2c3660"
     text = f"""\
