@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import replace
+from itertools import takewhile
 from typing import Any
 
 from packaging.specifiers import SpecifierSet
@@ -80,9 +81,18 @@ def without_promise(project: Project, name: str, package: str) -> Project:
     return with_target(project, name, virtual={key: value for key, value in before.items() if key != package})
 
 
-def with_channels_first(project: Project, channels: Collection[str]) -> Project:
-    """The project with some of its channels before the others; each keeps its place among its own."""
-    return replace(project, channels=tuple(sorted(project.channels, key=lambda channel: channel not in channels)))
+def channels_before(project: Project, own: Collection[str]) -> tuple[str, ...]:
+    """The channels of a project before the first of some; none where it has none of those."""
+    found = tuple(takewhile(lambda channel: channel not in own, project.channels))
+    return found if len(found) < len(project.channels) else ()
+
+
+def with_channels_behind(project: Project, moved: Collection[str], own: Collection[str]) -> Project:
+    """The project with some of its channels right behind the last of some others, in the order that they have."""
+    left = [channel for channel in project.channels if channel not in moved]
+    place = 1 + max(number for number, channel in enumerate(left) if channel in own)
+    behind = [channel for channel in project.channels if channel in moved]
+    return replace(project, channels=(*left[:place], *behind, *left[place:]))
 
 
 def without_target(project: Project, name: str) -> Project:

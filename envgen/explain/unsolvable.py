@@ -214,16 +214,20 @@ def _changes(problem: Problem, narrowed: Project, cell: tuple[str, Platform] | N
 
 
 def _of_channels(problem: Problem) -> Iterator[Change]:
-    """The channels of the provider of a framework before the others: a package comes from the first that has it."""
+    """One channel, or all, that come before those of the provider of a framework, behind these: the first with a package counts."""
     project, done = problem.project, {problem.project.channels}
     for requested in project.frameworks:
         provider = provider_of(problem.matrix, project, requested)
         spellings = problem.matrix.frameworks[requested.framework].providers.get(provider, ())
-        first = partial(edits.with_channels_first, channels={channel for row in spellings for channel in row.channels})
-        channels = first(project).channels
-        if channels not in done:
-            done.add(channels)
-            yield Change(path=("channels", provider), text=f"channels in the order {', '.join(channels)}", cost=1.2, apply=first)
+        own = frozenset(channel for row in spellings for channel in row.channels)
+        before = edits.channels_before(project, own)
+        for cost, moved in (*((1.2, (channel,)) for channel in before), (1.4, before)):
+            behind = partial(edits.with_channels_behind, moved=moved, own=own)
+            channels = behind(project).channels if moved else project.channels
+            if channels not in done:
+                done.add(channels)
+                text = f"channels in the order {', '.join(channels)}"
+                yield Change(path=("channels", *moved), text=text, cost=cost, apply=behind)
 
 
 def _of_promise(problem: Problem, name: str, package: str) -> Iterator[Change]:

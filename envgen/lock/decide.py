@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 
 _CITED = re.compile(r"((?:\S+ ){1,3})\((\S+:\d+)\)")  # a requirement in a reason, and where it is written
-_ORDER = re.compile(r"`channels:` has (\S+) before (\S+)")
+_ORDER = re.compile(r"`channels:` has (.+) before (\S+)")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -188,7 +188,8 @@ def _cites_what_is_there(text: str, matrix: Matrix, project: Project) -> bool:
     there = {(row.name, row.at.place) for row in rows}
     there |= {(name, row.at.place) for row in project.frameworks for name in (row.framework, *_packages(matrix, row.framework))}
     cited = ((words.split(), place) for words, place in _CITED.findall(text) if place.startswith(f"{project.at('').file}:"))
-    ordered = ([one for one in project.channels if one in pair] == [*pair] for pair in _ORDER.findall(text))
+    orders = [(one, own) for others, own in _ORDER.findall(text) for one in others.split(" and ")]
+    ordered = ([channel for channel in project.channels if channel in pair] == [*pair] for pair in orders)
     return all(any((word, place) in there for word in words) for words, place in cited) and all(ordered)
 
 

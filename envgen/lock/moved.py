@@ -230,14 +230,19 @@ class Unsolved:
         return needs_text(in_the_way, needed, records)
 
     def _after_others(self, cell: CellRequest) -> str:
-        """That other channels come before its own, where it has a solution with those first; "" where that is not the reason."""
+        """Which channels come before its own, if it has a solution with them behind those; "" where that is not the reason."""
         (resolution, request), project = cell, self.problem.project
         meant = [row for row in self.held[resolution.target.name].choices if row.release.framework == self.name]
         own = {channel for row in meant for channel in row.spelling.channels}
-        first = edits.with_channels_first(project, own)
-        if first.channels == project.channels or not self._solvable(first, (resolution, replace(request, channels=first.channels))):
+        before = edits.channels_before(project, own)
+
+        def solvable(behind: Sequence[str]) -> bool:
+            changed = edits.with_channels_behind(project, behind, own)
+            return self._solvable(changed, (resolution, replace(request, channels=changed.channels)))
+
+        if not before or not solvable(before):
             return ""
-        return f" while `channels:` has {project.channels[0]} before {first.channels[0]}"
+        return f" while `channels:` has {' and '.join(minimal(before, solvable))} before {project.channels[len(before)]}"
 
     def _not_promised(self, target: str, platform: Platform) -> str:
         """The virtual package that the version needs and a target does not promise; "" where that is not the reason."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -46,6 +47,28 @@ def test_a_release_that_other_channels_keep_from_being_chosen_is_told_with_the_o
     why = "it has no solution for cu126 on linux-64 while `channels:` has nvidia before conda-forge"
     assert f"p-cu126: pytorch 2.6.0, not 2.7.1: {why}" in " ".join(done.err.split())
     assert "nvidia/noarch/libcu-12.4" in workspace.files()[LOCK].decode()
+
+
+def test_only_the_channels_in_the_way_are_named(workspace: Workspace, index: Path) -> None:
+    done = locked(workspace, index, "team, nvidia, conda-forge")
+    assert done.status == 0, done.err
+    assert "not 2.7.1: it has no solution for cu126 on linux-64 while `channels:` has nvidia before conda-forge" in done.err
+    done = locked(workspace, index, "team, nvidia, conda-forge", pytorch="2.7.*")
+    assert done.status == 4 and "  1. channels in the order team, conda-forge, nvidia\n" in done.err
+
+
+def test_two_channels_in_the_way_are_named_together(workspace: Workspace, index: Path, tmp_path: Path) -> None:
+    folder = shutil.copytree(index, tmp_path / "index")
+    build(folder / "team", [Package("libcu", "12.4")])
+    done = locked(workspace, folder, "team, nvidia, conda-forge")
+    assert done.status == 0, done.err
+    kept = workspace.files()[LOCK].decode()
+    why = "it has no solution for cu126 on linux-64 while `channels:` has team and nvidia before conda-forge"
+    assert f"p-cu126: pytorch 2.6.0, not 2.7.1: {why}" in " ".join(done.err.split()) and "pytorch-2.6.0" in kept
+    again = locked(workspace, folder, "team, conda-forge, nvidia")
+    assert again.status == 0 and "while" not in workspace.files()[LOCK].decode()
+    done = locked(workspace, folder, "team, nvidia, conda-forge", pytorch="2.7.*")
+    assert done.status == 4 and "  1. channels in the order conda-forge, team, nvidia\n" in done.err
 
 
 def test_another_order_is_a_repair(workspace: Workspace, index: Path) -> None:
