@@ -88,7 +88,7 @@ def channels_before(project: Project, own: Collection[str]) -> tuple[str, ...]:
 
 
 def with_channels_behind(project: Project, moved: Collection[str], own: Collection[str]) -> Project:
-    """The project with some of its channels right behind the last of some others, in the order that they have."""
+    """The project with some of its channels right behind the last of its `own`, of which it has one, in their order."""
     left = [channel for channel in project.channels if channel not in moved]
     place = 1 + max(number for number, channel in enumerate(left) if channel in own)
     behind = [channel for channel in project.channels if channel in moved]

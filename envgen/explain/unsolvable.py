@@ -221,13 +221,13 @@ def _of_channels(problem: Problem) -> Iterator[Change]:
         spellings = problem.matrix.frameworks[requested.framework].providers.get(provider, ())
         own = frozenset(channel for row in spellings for channel in row.channels)
         before = edits.channels_before(project, own)
-        for cost, moved in (*((1.2, (channel,)) for channel in before), (1.4, before)):
+        for moved in (*((channel,) for channel in before), before) if before else ():
             behind = partial(edits.with_channels_behind, moved=moved, own=own)
-            channels = behind(project).channels if moved else project.channels
+            channels = behind(project).channels
             if channels not in done:
                 done.add(channels)
                 text = f"channels in the order {', '.join(channels)}"
-                yield Change(path=("channels", *moved), text=text, cost=cost, apply=behind)
+                yield Change(path=("channels", *moved), text=text, cost=1 + len(moved) / 5, apply=behind)
 
 
 def _of_promise(problem: Problem, name: str, package: str) -> Iterator[Change]:

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
+
+from envgen.files import write_page
+from envgen.model.errors import BadInput
 
 
 def test_a_pipe_gets_plain_tables_of_at_most_120_columns(workspace: Any) -> None:
@@ -58,6 +62,12 @@ def test_what_cannot_be_meant_ends_in_2(workspace: Any, words: tuple[str, ...], 
     assert (done.status, done.out) == (2, "")
     assert said in done.err
     assert not (workspace.root / "page.html").exists()
+
+
+def test_a_page_that_may_not_be_written_is_not_made(tmp_path: Path) -> None:
+    (tmp_path / "other.html").write_text("<p>thesis</p>", encoding="utf-8")
+    with pytest.raises(BadInput, match="exists, and envgen did not write it"):
+        write_page(tmp_path / "other.html", lambda: pytest.fail("it was made"))
 
 
 def test_only_a_page_of_envgen_is_overwritten(workspace: Any) -> None:
