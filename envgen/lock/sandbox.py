@@ -8,11 +8,12 @@ could (powers, repetition, formatting, calls of anything but macros and a few me
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
+from types import CodeType
 from typing import Any
 
-from jinja2 import BaseLoader, StrictUndefined, TemplateError, TemplateSyntaxError, nodes, pass_context
+from jinja2 import BaseLoader, StrictUndefined, Template, TemplateError, TemplateSyntaxError, nodes, pass_context
 from jinja2.exceptions import SecurityError
 from jinja2.filters import do_sort
 from jinja2.runtime import BlockReference, Context, LoopContext, Macro
@@ -26,6 +27,8 @@ from envgen.model.errors import BadInput
 
 BUDGET = 250_000
 """Units of one run. The largest environment of a thousand packages takes about 35,000."""
+
+_TEMPLATES = 64  # whose code is remembered
 
 _NUMBER = 1_000_000_000  # what a template can compute with
 _METHODS = {
@@ -77,11 +80,28 @@ class _Loader(BaseLoader):
         text = text_of_template(self._templates, template)
         return text, f"{self._shown}/{template}", lambda: text_of_template(self._templates, template) == text
 
+    def load(self, environment: Any, name: str, globals: Any = None) -> Template:  # noqa: A002 - Jinja calls it so
+        """The same text has the same code, whichever folder it is in."""
+        text, file, is_current = self.get_source(environment, name)
+        return Template.from_code(environment, _compiled(text, name, file), globals or {}, is_current)
+
+
+@lru_cache(_TEMPLATES)
+def _compiled(text: str, name: str, file: str) -> CodeType:
+    """The code of a template. Raises TemplateSyntaxError."""
+    return _empty_sandbox().compile(text, name, file)
+
 
 @cache
 def _sandbox(templates: Path, shown: str) -> _Sandbox:
+    jinja = _empty_sandbox()
+    jinja.loader = _Loader(templates, shown)
+    return jinja
+
+
+def _empty_sandbox() -> _Sandbox:
+    """A sandbox that finds no templates."""
     jinja = _Sandbox(
-        loader=_Loader(templates, shown),
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,

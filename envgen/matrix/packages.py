@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
-from fnmatch import fnmatchcase
 
 from envgen.matrix.package_schema import PackageRow, PackagesFile
 from envgen.matrix.schema import FrameworkFile
-from envgen.model.catalogue import BuiltWith, Catalogue, KnownPackage, Numeric, Role, WheelMarks
+from envgen.model.catalogue import BuiltWith, Catalogue, KnownPackage, Numeric, Role, WheelMarks, fits
 from envgen.model.facts import PUBLIC_INDEX, Framework
 
 
@@ -83,7 +82,7 @@ def _any_minor(framework: Framework) -> bool:
 
 
 def _names(row: KnownPackage, name: str) -> bool:
-    return any(fnmatchcase(name, glob) for glob in row.conda)
+    return any(fits(name, glob) for glob in row.conda)
 
 
 def _with_builds(row: KnownPackage, *more: tuple[tuple[str, ...], tuple[str, ...]]) -> KnownPackage:

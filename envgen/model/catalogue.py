@@ -20,6 +20,7 @@ MANAGERS: tuple[Manager, ...] = get_args(Manager)
 Role = Literal["framework", "companion", "plugin", "selector", "cuda", "user"]
 Holds = Literal["library", "tools", "headers", "metapackage", "nothing"]
 Precision = Literal["minor", "major", "none"]
+_SIGN = re.compile(r"[*?[]")  # of a glob
 
 
 class Package(Protocol):
@@ -199,7 +200,7 @@ class Catalogue:
         names = set(self._spelled(manager, name))
         places = {place for each in names for place in self._plain.get((manager, each), ())}
         if any(self._any_glob[manager].match(each) for each in names):
-            places |= {place for place, glob in self._globs[manager] if any(fnmatchcase(each, glob) for each in names)}
+            places |= {place for place, glob in self._globs[manager] if any(fits(each, glob) for each in names)}
         return tuple(self.packages[place] for place in sorted(places))
 
     @cached_property
@@ -310,4 +311,9 @@ def _within(version: str, versions: SpecifierSet) -> bool:
 
 
 def _is_glob(name: str) -> bool:
-    return any(letter in name for letter in "*?[")
+    return _SIGN.search(name) is not None
+
+
+def fits(name: str, glob: str) -> bool:
+    """Whether a name fits a glob. Most begin otherwise, which is seen before a pattern is compiled."""
+    return name.startswith(_SIGN.split(glob, 1)[0]) and fnmatchcase(name, glob)

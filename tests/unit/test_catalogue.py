@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from fnmatch import fnmatchcase
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from unit.small import FILES, real_matrix, refused, small_matrix, write_matrix
 
 from envgen.matrix.load import load_matrix
-from envgen.model.catalogue import Catalogue, KnownPackage, Manager, WheelMarks
+from envgen.model.catalogue import Catalogue, KnownPackage, Manager, WheelMarks, fits
 from envgen.model.packages import LockedPackage
 
 KNOWN = real_matrix().catalogue
@@ -157,3 +161,8 @@ def test_how_wheels_of_cuda_are_named_stands_in_the_matrices(written: str, calle
     assert found.wheels_for(12, found.bringing("any", "pip")) == (called,)
     assert (found.named("pip", called), found.named("pip", "some")) == ((row,), (row,))
     assert (found.named("conda", called), found.named("pip", f"{called}x"), found.named("pip", "some-other12")) == ((), (), ())
+
+
+@given(st.text("ab*?[]!-", max_size=6), st.text("ab*[", max_size=4))
+def test_a_name_fits_a_glob_as_fnmatch_says(glob: str, name: str) -> None:
+    assert fits(name, glob) == fnmatchcase(name, glob)

@@ -126,6 +126,20 @@ def test_an_error_is_at_the_line_of_the_file_that_has_it(tmp_path: Path) -> None
     assert what.startswith("cannot be rendered: 'utf-8' codec can't encode character")
 
 
+def test_the_same_text_has_the_same_code_and_each_folder_its_own_files_and_names(tmp_path: Path) -> None:
+    pages = {"one": "1{{ name }}", "other": "2{{ name }}"}
+    for folder, page in pages.items():
+        (tmp_path / folder).mkdir()
+        templates(tmp_path / folder, t="{% include 'name.j2' %}", bad="{{ nothing }}", name=page)
+    before = sandbox._compiled.cache_info().misses
+    assert [sandbox.run(tmp_path / folder, "t.j2", "templates", VALUES) for folder in pages] == ["1demo-cpu", "2demo-cpu"]
+    assert sandbox._compiled.cache_info().misses == before + 3
+    for shown in ("templates", "here/templates"):
+        with pytest.raises(BadInput) as caught:
+            sandbox.run(tmp_path / "one", "bad.j2", shown, VALUES)
+        assert str(caught.value.where) == f"{shown}/bad.j2:1:1"
+
+
 @pytest.mark.parametrize(("error", "what"), [(TemplateError("odd"), "odd"), (KeyError(), "KeyError"), (ValueError("no"), "no")])
 def test_an_error_that_no_line_has_is_at_the_first(
     error: Exception, what: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
