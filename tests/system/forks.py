@@ -7,33 +7,27 @@ PYTHONPATH runs in the fork; where it counts what is imported, or how the interp
 
 The workers of xdist share the processes that fork: whoever asks first starts one, and it ends when nobody can ask any more.
 
-This file is also the program that forks, so it imports nothing of the tests.
+This file is also the program that forks, so it imports nothing of the tests; and programs that ask import it, which is why what
+only others need is imported in the functions.
 """
 
 from __future__ import annotations
 
-import atexit
 import gc
 import hashlib
-import importlib
 import json
 import os
-import pkgutil
-import runpy
 import select
-import shutil
-import signal
 import socket
-import subprocess
 import sys
-import tempfile
-import traceback
-from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import IO, Any, NoReturn
+from typing import IO, TYPE_CHECKING, Any, NamedTuple, NoReturn
+
+if TYPE_CHECKING:
+    import subprocess
+    from collections.abc import Iterator, Mapping, Sequence
 
 AT_START = ("PYTHON", "LD_", "DYLD_", "LANG", "LC_", "TZ", "CONDA_", "MALLOC_")  # read once, when a process starts or imports
 BY_SERVER = "LD_LIBRARY_PATH"  # of these, the one that tests change often: each value in SERVED has a server of its own
@@ -41,11 +35,13 @@ SERVED: set[str | None] = {
     None
 }  # other values are asked for once or twice, and a server takes as long to start as two new processes
 IN_FORK = "PYTHONPATH"  # and the one that a fork takes over: it may have folders before this checkout, or not be there
-CODE = str(Path(__file__).parents[2])
+CODE, TESTS = (str(Path(__file__).parents[above]) for above in (2, 1))
 NO_MATTER = ("PYTHONDONTWRITEBYTECODE", "PYTHONUNBUFFERED")  # what a run says and writes is the same
 SHARED = "ENVGEN_TEST_SHARED"  # the folder that the workers share
+IMPORTED = "envgen."  # how the names of the modules begin that a process that forks has imported
 _HOME = 99  # the number under which a fork opens its home: paths below it that an import has kept lead there
 _NEW = f"import runpy, sys; sys.path.insert(0, {CODE!r}); runpy.run_module('envgen', run_name='__main__', alter_sys=True)"
+_NOT_IMPORTED = ("envgen.__main__", "envgen.probe.child", "envgen.probe.scripts.")
 _LATE = (
     "conda_lock.pypi_solver",
     "jinja2.sandbox",
@@ -53,6 +49,7 @@ _LATE = (
     "rich.console",
     "rich.progress",
     "rich.table",
+    "runpy",
     "zstandard",
 )
 
@@ -82,8 +79,7 @@ def run(
     return begin(words, cwd, environment, together=together).end(timeout)
 
 
-@dataclass(frozen=True)
-class Begun:
+class Begun(NamedTuple):
     """A forked run: its process, which may be killed, and what it writes."""
 
     words: Sequence[str]
@@ -98,6 +94,9 @@ class Begun:
 
     def end(self, timeout: float) -> subprocess.CompletedProcess[str]:
         """Wait for its end; what it said and how it ended."""
+        import signal
+        import subprocess
+
         with self.answers, self.out, self.err:
             if not self.ended(timeout):
                 os.kill(self.pid, signal.SIGKILL)
@@ -110,6 +109,8 @@ class Begun:
 
 def begin(words: Sequence[str], cwd: Path, environment: Mapping[str, str], *, together: bool = False) -> Begun:
     """Start `python -m envgen WORDS`, forked."""
+    import tempfile
+
     server = _server(environment.get(BY_SERVER), _at_start(environment))
     out, err = tempfile.TemporaryFile(), tempfile.TemporaryFile()
     answers = _ask(server, words, cwd, environment, out, out if together else err)
@@ -129,12 +130,13 @@ def _ask(server: socket.socket, words: Sequence[str], cwd: Path, environment: Ma
 
 def program(path: Path) -> None:
     """Write a program `envgen` for other programs, which find it in their PATH and wait for it: its runs are forked, too."""
-    words = f'-ES "{__file__}" "{shared()}"' if sys.platform.startswith("linux") else f'-c "{_NEW}"'
+    asks = f"import sys; sys.path.insert(0, {TESTS!r}); from system import forks; forks.become_program({str(shared())!r}, sys.argv[1:])"
+    words = f'-ESc "{asks}"' if sys.platform.startswith("linux") else f'-c "{_NEW}"'
     path.write_text(f'#!/bin/sh\nexec "{sys.executable}" {words} "$@"\n', encoding="utf-8")
     path.chmod(0o755)
 
 
-def _become_program(shared: str, words: list[str]) -> NoReturn:
+def become_program(shared: str, words: list[str]) -> NoReturn:
     """Have a run forked, or be it where no process forks for this environment."""
     environment = dict(os.environ)
     with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as server:
@@ -173,6 +175,8 @@ def _connect(ours: socket.socket, place: Path) -> bool:
 
 def _start(ours: socket.socket, place: Path, at_start: Mapping[str, str]) -> None:
     """Start a process that forks for everyone who connects, and be the first."""
+    import subprocess
+
     kept = {name: os.environ[name] for name in ("PATH", "TMPDIR") if name in os.environ}
     environment = {**kept, "HOME": f"/proc/self/fd/{_HOME}", IN_FORK: CODE, **at_start}
     place.unlink(missing_ok=True)
@@ -180,13 +184,17 @@ def _start(ours: socket.socket, place: Path, at_start: Mapping[str, str]) -> Non
         listener.bind(f"/proc/self/fd/{folder}/{place.name}")
         listener.listen()
         _connect(ours, place)
-        words = [sys.executable, __file__, str(listener.fileno()), str(place)]
+        words = [sys.executable, __file__, str(listener.fileno()), str(place), IMPORTED]
         _STARTED.append(subprocess.Popen(words, env=environment, stdin=subprocess.DEVNULL, pass_fds=[listener.fileno()]))
 
 
 def shared() -> Path:
     """The folder that the workers of xdist inherit from the process that called this first, and which goes with that process."""
     if SHARED not in os.environ:
+        import atexit
+        import shutil
+        import tempfile
+
         os.environ[SHARED] = tempfile.mkdtemp(prefix="envgen-shared-")
         atexit.register(shutil.rmtree, os.environ[SHARED], ignore_errors=True)
     return Path(os.environ[SHARED])
@@ -230,14 +238,33 @@ def stop() -> None:
 # --- the program that forks -----------------------------------------------------------------------------------------------
 
 
-def serve(listener: socket.socket, place: Path) -> None:
-    """Import everything, then fork for everyone who connects, until nobody does any more."""
+def serve(listener: socket.socket, place: Path, imported: str) -> None:
+    """Import what begins so, then fork for everyone who connects, until nobody does any more."""
     del sys.path[0]  # the folder of this file
+    _import(imported)
+    gc.freeze()
+    _in_large_pages()
+    asking = _connected(listener)
+    while asking:
+        answer(asking, listener)
+        with suppress(FileNotFoundError), _alone(place.parent):  # whoever connects is heard, or finds no socket and starts a server
+            asking = _connected(listener, 0)
+            if not asking:
+                place.unlink()
+
+
+def _import(beginning: str) -> None:
+    """Import the modules of envgen whose names begin so; with all of them also what they import later, and compile the templates."""
+    import importlib
+    import pkgutil
+
     import envgen
 
     for module in pkgutil.walk_packages(envgen.__path__, "envgen."):
-        if not module.name.startswith(("envgen.__main__", "envgen.probe.child", "envgen.probe.scripts.")):
+        if module.name.startswith(beginning) and not module.name.startswith(_NOT_IMPORTED):
             importlib.import_module(module.name)
+    if "envgen.lock.sandbox" not in sys.modules:
+        return
     from envgen.lock.condalock import warm
     from envgen.lock.sandbox import _sandbox
 
@@ -248,14 +275,19 @@ def serve(listener: socket.socket, place: Path) -> None:
     for name in _LATE:
         with suppress(ImportError):
             importlib.import_module(name)
-    gc.freeze()
-    asking = _connected(listener)
-    while asking:
-        answer(asking, listener)
-        with suppress(FileNotFoundError), _alone(place.parent):  # whoever connects is heard, or finds no socket and starts a server
-            asking = _connected(listener, 0)
-            if not asking:
-                place.unlink()
+
+
+def _in_large_pages() -> None:
+    """Move what is in memory to pages of 2 MB, where Linux can: a fork copies 40 entries of its tables instead of 20,000."""
+    import ctypes
+
+    madvise, size, collapse = ctypes.CDLL(None).madvise, 1 << 21, 25
+    for line in Path("/proc/self/maps").read_text(encoding="utf-8").splitlines():
+        places, access, *_, name = f"{line} ".split(" ", 5)
+        begin, end = (int(place, 16) for place in places.split("-"))
+        first, last = -(-begin // size) * size, end // size * size
+        if access == "rw-p" and name.strip() in ("", "[heap]") and first < last:
+            madvise(ctypes.c_void_p(first), ctypes.c_size_t(last - first), collapse)
 
 
 def _connected(listener: socket.socket, timeout: float | None = None) -> dict[int, socket.socket]:
@@ -328,6 +360,11 @@ def _read_ahead(cache_folder: str) -> None:
 
 def _become(words: list[str], cwd: str, environment: dict[str, str]) -> NoReturn:
     """`python -m envgen` in a folder and an environment."""
+    import runpy
+    import signal
+    import tempfile
+    import traceback
+
     signal.signal(signal.SIGINT, signal.default_int_handler)
     os.chdir(cwd)
     os.environ.clear()
@@ -359,14 +396,13 @@ def _become(words: list[str], cwd: str, environment: dict[str, str]) -> NoReturn
 
 def _customized() -> None:
     """Run the `sitecustomize` that PYTHONPATH leads to, if there is one, as an interpreter does when it starts."""
+    import importlib
+
     sys.modules.pop("sitecustomize", None)
     with suppress(ModuleNotFoundError):
         importlib.import_module("sitecustomize")
 
 
 if __name__ == "__main__":
-    if sys.argv[1].isdigit():
-        with socket.socket(fileno=int(sys.argv[1])) as channel:
-            serve(channel, Path(sys.argv[2]))
-    else:
-        _become_program(sys.argv[1], sys.argv[2:])
+    with socket.socket(fileno=int(sys.argv[1])) as channel:
+        serve(channel, Path(sys.argv[2]), sys.argv[3])

@@ -22,6 +22,7 @@ ASKS = """
 import json, os, sys
 from pathlib import Path
 from system import forks
+forks.IMPORTED = "envgen.cli.main"  # in a tenth of the time that all of it takes
 for line in sys.stdin:
     done = forks.run(["--version"], Path.cwd(), dict(os.environ), timeout=60)
     print(json.dumps([done.returncode, *done.stdout.splitlines(), done.stderr]), flush=True)
