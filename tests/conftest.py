@@ -226,8 +226,17 @@ def clean_environment(folder: Path) -> dict[str, str]:
 def repository(root: Path, environment: Mapping[str, str]) -> Workspace:
     """A new repository with this one's matrices and templates."""
     for folder in ("matrices", "templates"):
-        shutil.copytree(REPO / folder, root / folder)
+        (root / folder).mkdir(parents=True)
+    for name, data in _facts_and_templates().items():
+        (root / name).write_bytes(data)
     return Workspace(root, environment)
+
+
+@cache
+def _facts_and_templates() -> Mapping[str, bytes]:
+    """What most tests have in their repository, by its path: to copy the files would take three times as long."""
+    paths = (path for folder in ("matrices", "templates") for path in (REPO / folder).iterdir())
+    return {path.relative_to(REPO).as_posix(): path.read_bytes() for path in paths}
 
 
 def made_once(name: str, make: Callable[[Path], object]) -> Path:
