@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from conftest import Run, Workspace
+from conftest import Run, Workspace, clean_environment, repository
 from system.channel import EVERYTHING, PROJECT, Package, build, compiled, of_python, pure, serve
 from unit.made_up import Row, write_channel
 
@@ -50,11 +50,20 @@ def after(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return channel(tmp_path_factory.mktemp("after"), NEW)
 
 
+@pytest.fixture(scope="module")
+def locked_before(tmp_path_factory: pytest.TempPathFactory, before: Path) -> dict[str, bytes]:
+    """The files of a project with a CPU and a CUDA target that was locked from the older index."""
+    folder = tmp_path_factory.mktemp("locked")
+    made = repository(folder / "site", clean_environment(folder))
+    made.project("p", project("tool"))
+    run(made, "lock", "--index", before)
+    return made.files()
+
+
 @pytest.fixture
-def site(workspace: Workspace, before: Path) -> Workspace:
-    """A project with a CPU and a CUDA target that was locked from the older index."""
-    workspace.project("p", project("tool"))
-    run(workspace, "lock", "--index", before)
+def site(workspace: Workspace, locked_before: dict[str, bytes]) -> Workspace:
+    """That project."""
+    workspace.restore(locked_before)
     return workspace
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from conftest import Workspace
+from conftest import Workspace, clean_environment, repository
 from system.channel import Package, build, compiled, pure, serve
 
 from envgen.machine.system import current_platform
@@ -77,13 +77,21 @@ def channels(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.fixture
-def site(workspace: Workspace, channels: Path) -> Site:
+@pytest.fixture(scope="module")
+def locked(tmp_path_factory: pytest.TempPathFactory, channels: Path) -> dict[str, bytes]:
+    """The files of two projects, the first of which is locked."""
+    folder = tmp_path_factory.mktemp("locked")
+    workspace = repository(folder / "site", clean_environment(folder))
     workspace.project("p", PROJECT)
     workspace.project("q", OTHER)
-    made = Site(workspace, channels)
-    made.run("lock", "p", "--index", channels)
-    return made
+    Site(workspace, channels).run("lock", "p", "--index", channels)
+    return workspace.files()
+
+
+@pytest.fixture
+def site(workspace: Workspace, channels: Path, locked: dict[str, bytes]) -> Site:
+    workspace.restore(locked)
+    return Site(workspace, channels)
 
 
 def builds(lock: Path) -> dict[tuple[str, str], str]:
