@@ -20,7 +20,7 @@ from envgen.explain.conflict import smallest
 from envgen.explain.explain import conflict
 from envgen.explain.facts import facts
 from envgen.explain.model import Change, Conflict, Repair
-from envgen.explain.phrases import published_reason
+from envgen.explain.phrases import builds_reason, published_reason
 from envgen.explain.repairs import repairs
 from envgen.explain.report import conflict_json, conflict_text
 from envgen.explain.requirements import requirements
@@ -620,3 +620,29 @@ def test_of_many_releases_of_a_provider_the_first_and_the_last_are_named(real: M
     text = project_text(f"{{pytorch: {{version: '{versions}', provider: pytorch}}}}", "cpu")
     project = project_of(text, real)
     assert published_reason(Problem(real, project), project.frameworks[0]).text == said
+
+
+_CUDAS = [Version(text) for text in ("10.2", "11.1", "11.8", "12.0", "12.6", "12.9", "13.0")]
+_ANY, _EVERY_12 = frozenset({None, *_CUDAS}), frozenset(_CUDAS[3:6])
+
+
+@pytest.mark.parametrize(
+    ("targets", "spans", "said"),
+    [
+        ("cu126", [_ANY], "for any CUDA"),
+        ("cpu, cu126", [_ANY], "for CPU and any CUDA"),
+        ("cu126", [_ANY, *_CUDAS[:2]], "for CUDA 10.2, 11.1, some builds for any CUDA"),
+        ("cpu, cu126", [_ANY, _CUDAS[1], None], "for CPU and CUDA 11.1, some builds for any CUDA"),
+        ("cu126", [_CUDAS[6], _EVERY_12, _CUDAS[4], _CUDAS[2]], "for CUDA 11.8, 12.0 to 12.9, 13.0"),
+        ("cu126", [_CUDAS[2], _CUDAS[1], None], "for CUDA 11.1, 11.8"),
+    ],
+)
+def test_the_cuda_of_builds_is_told_in_order_and_once(
+    real: Matrix, targets: str, spans: list[Version | None | frozenset[Version | None]], said: str
+) -> None:
+    stated = tuple(span if isinstance(span, frozenset) else frozenset({span}) for span in spans)
+    built = replace(row("11.8", ("linux-64",), Version("3.12")), variants=frozenset[Version | None]().union(*stated), spans=stated)
+    release = Release(framework="pytorch", version=Version("2.5.0"), builds=(built,), at=AT)
+    matrix = replace(real, frameworks={"pytorch": replace(real.frameworks["pytorch"], releases=(release,))})
+    project = project_of(project_text("{pytorch: '*'}", targets), real)
+    assert builds_reason(Problem(matrix, project), project.frameworks[0]).text.endswith(f" on linux-64 {said}")
