@@ -325,7 +325,7 @@ REAL_CONFLICTS = {
         project_text("{pytorch: '>=2.10'}", "cu130").replace("[cu130]", "{cu130: {virtual-packages: {__glibc: '2.17'}}}"),
         ["target cu130", "target cu130: virtual-packages __glibc 2.17", "pytorch"],
         ["cuda >=13 with provider conda-forge needs glibc >=2.28"],
-        ["target cu130: virtual-packages __glibc 2.28, if every machine has it", "target cu130 -> cu129", "add platform win-64"],
+        ["target cu130: virtual-packages __glibc 2.28, if every machine has it", "target cu130 -> cu129"],
     ),
     "a release that nobody knows": (
         project_text("{jax: '9.*'}", "cpu"),
@@ -351,7 +351,7 @@ REAL_CONFLICTS = {
         ),
         ["target cu126: virtual-packages __glibc 2.17", "pytorch from provider pypi", "pytorch 2.7.*"],
         ["pytorch 2.7.* from pypi is built on linux-64 for CUDA 11.8, 12.6, 12.8, with glibc 2.28 or newer"],
-        ["pytorch from provider conda-forge", "target cu126: virtual-packages __glibc 2.28, if every machine has it", "add platform win-64"],
+        ["pytorch from provider conda-forge", "target cu126: virtual-packages __glibc 2.28, if every machine has it"],
     ),
     "a companion that is built against another provider": (
         project_text("{pytorch: {version: '2.3', provider: pytorch, with: [xformers]}}", "cu118", channels="conda-forge, pytorch, nvidia"),
@@ -492,7 +492,7 @@ BROUGHT = {
         'python: "3.10"\nplatforms: [linux-aarch64]\nchannels: [conda-forge]\ndependencies: ["jaxlib=0.4.20=*cuda*"]\n',
         ["a CUDA target (`jaxlib=0.4.20=*cuda*`)", "jax 0.4.20"],
         ["jax 0.4.20 from conda-forge is built on linux-aarch64 without CUDA; CUDA builds for linux-aarch64 begin with 0.7.2"],
-        {"jax 0.4.20 -> 0.7.2; python 3.10 -> 3.11": "cu129: jax 0.7.2", "add platform linux-64": "cu118: jax 0.4.20"},
+        {"jax 0.4.20 -> 0.7.2; python 3.10 -> 3.11": "cu129: jax 0.7.2"},
     ),
     "an ARM server and an old jax": (
         project_text("{jax: '0.4.34'}", "gpu", "gpus: [GH200]\n", python="3.10", platforms="linux-aarch64"),
