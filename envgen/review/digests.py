@@ -79,7 +79,7 @@ class Digests:
     def of_project(self, name: str) -> str:
         """The digest of a project file, of the files of its targets, and of what they name."""
         if name not in self._projects:
-            project, files = self._layout.known_project(name), self._layout.target_files(name)
+            project, files = self._layout.project(name), self._layout.target_files(name)
             text = self.text(project)
             records = self._records if any(key in text for key in ("budget", "licenses")) else ()  # limits are judged by them
             named = sorted(set(_VARIABLE.findall(text)))  # a channel may have `$NAME` in it
