@@ -62,7 +62,7 @@ def stale(
     replays, found, errors = Replays(matrix), list[Finding](), list[EnvgenError]()
     for name in names:
         try:
-            found += tuple(stale_of_project(layout, matrix, name, request, reporter, machine_target, raw, replays))
+            found += tuple(stale_of_project(layout, matrix, name, request, reporter, machine_target, replays, raw))
         except EnvgenError as error:
             errors.append(error)
     return tuple(found), tuple(errors)
@@ -75,13 +75,13 @@ def stale_of_project(
     request: LockRequest,
     reporter: Reporter,
     machine_target: MachineTarget,
+    replays: Replays,
     raw: RawInputs | None = None,
-    replays: Replays | None = None,
 ) -> Iterator[Finding]:
     """What is stale of the requested targets, and the locks of targets that the project does not have.
 
     Where a lock cannot be read, only that: the choices of the others depend on it. Raises BadInput and Unsatisfiable about the
-    project, and BadInput about its template.
+    project, and BadInput about its template. With `raw` a project that has nothing to do is remembered.
     """
     damaged = tuple(unreadable(layout, name))
     yield from damaged
