@@ -119,6 +119,6 @@ class Digests:
             own = path.is_relative_to(self._layout.root)
             try:
                 self._found[path] = hashlib.sha256(self._layout.data(self._layout.inside(path) if own else path)).hexdigest()
-            except (BadInput, OSError):
-                self._found[path] = "cannot be read" if path.exists() or path.is_symlink() else ""
+            except (BadInput, OSError) as error:
+                self._found[path] = f"cannot be read: {error}" if path.exists() or path.is_symlink() else ""
         return self._found[path]

@@ -617,6 +617,17 @@ def test_a_merge_conflict_in_any_file_is_named(root: Path, file: str, rule: str)
     assert "unresolved merge conflict" in found.text
 
 
+def test_why_a_project_cannot_be_read_is_not_remembered_for_another_reason(root: Path) -> None:
+    path, told = root / FILE, []
+    makes = (lambda: path.symlink_to(path.name), path.mkdir, lambda: path.symlink_to("nowhere"))
+    for make in makes:
+        path.rmdir() if path.is_dir() else path.unlink()
+        make()
+        told += [row.text for row in checked(root).findings if row.rule == "project-unreadable"]
+    nowhere = "cannot be read: this symbolic link leads nowhere"
+    assert told == [nowhere, "cannot be read: it is not a file", nowhere]
+
+
 def test_a_lock_that_is_a_link_out_of_the_repository_is_not_read(root: Path) -> None:
     (root / LOCK).unlink()
     assert "lock-missing" in {row.rule for row in checked(root).findings}  # which is remembered, and is not the same
