@@ -118,14 +118,34 @@ def _sweep(folder: Path) -> None:
 
 @cache
 def _program() -> str:
-    """What made a value: the version of envgen, Python, and envgen's source as it is (by time and size, as Python compiles it)."""
+    """What made a value: the version of envgen, Python, and envgen's source as it is."""
     root = Path(__file__).parent
-    found = [__version__, sys.version, str(root)]
+    return "\n".join([__version__, sys.version, str(root), *source_in(root)])
+
+
+def source_in(root: Path) -> list[str]:
+    """What tells the source of envgen in a folder: the hashes that its installer recorded, which are those of every installation.
+
+    Where there is no record, or a file is newer than it, each file by its time and size, as Python compiles it.
+    """
+    found, newest = [], 0
     for folder, _, names in sorted(os.walk(root)):
         for name in sorted(name for name in names if name.endswith(".py")):
             status = os.stat(f"{folder}/{name}")  # noqa: PTH116 - hundreds of files; a Path for each takes twice as long
             found.append(f"{name} {status.st_mtime_ns} {status.st_size}")
-    return "\n".join(found)
+            newest = max(newest, status.st_mtime_ns)
+    recorded = _recorded(root, newest)
+    return recorded if len(recorded) == len(found) else found
+
+
+def _recorded(root: Path, newest: int) -> list[str]:
+    """The rows of an installer's record about the source in a folder; none if a file was changed after it, in nanoseconds."""
+    record = root.parent / f"conda_envgen-{__version__}.dist-info" / "RECORD"
+    with suppress(OSError, UnicodeDecodeError):
+        if record.stat().st_mtime_ns >= newest:
+            rows = record.read_text(encoding="utf-8").splitlines()
+            return sorted(row for row in rows if row.startswith(f"{root.name}/") and ".py,sha256=" in row)
+    return []
 
 
 # --- values as JSON -------------------------------------------------------------------------------------------------------

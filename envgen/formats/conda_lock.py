@@ -73,7 +73,7 @@ def read_stamp(text: str, shown: str) -> Stamp | None:
     changed by hand.
     """
     _unmerged(text, shown)
-    head, body, rest = text.partition(_BODY)
+    head, body, _ = text.partition(_BODY)
     if not body or not text.endswith("\n"):
         raise _broken("this lock is truncated", _line(text, len(text), shown))
     meta = _metadata(head, shown)
@@ -84,7 +84,7 @@ def read_stamp(text: str, shown: str) -> Stamp | None:
     found = _parsed(custom)
     if metadata(found) != custom or "python" not in found.chosen or list(found.downloads) != meta.get("platforms"):
         raise _broken("the metadata that envgen wrote into this lock cannot be read", _line(text, text.index("envgen-"), shown))
-    if found.packages != digest(f"package:{rest}"):
+    if found.packages != _digest_in(text):
         raise _broken("the packages of this lock were changed after it was written", _line(text, len(head) + 1, shown))
     return found
 
@@ -249,10 +249,16 @@ def environment_name(text: str) -> str:
     return found[1] if found else ""
 
 
+@lru_cache(16)  # it is asked for with the stamp, and with the packages
+def _digest_in(text: str) -> str:
+    """sha256 of the package section of a lock."""
+    return digest(f"package:{text.partition(_BODY)[2]}")
+
+
 def _intact(text: str) -> bool:
     """Whether the packages are the ones that were hashed into the stamp; True without a stamp."""
     found = _SEAL.search(text)
-    return not found or found[1] == digest("package:" + text.partition(_BODY)[2])
+    return not found or found[1] == _digest_in(text)
 
 
 def _once(entries: Iterable[tuple[LockedPackage, str]]) -> tuple[LockedPackage, ...]:

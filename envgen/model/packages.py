@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import NamedTuple
 
 from envgen.model.address import Address
@@ -109,7 +110,7 @@ class LockedPackage:
         )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)  # without slots: a cached property needs a place
 class Lock:
     """What one file, or one installed environment, holds.
 
@@ -135,7 +136,7 @@ class Lock:
     content_hashes: Mapping[Platform, str] = field(default_factory=dict)
     of_other_run: tuple[Platform, ...] = ()
 
-    @property
+    @cached_property
     def platforms(self) -> tuple[Platform, ...]:
         """Every platform that it has packages for, in their order."""
         return tuple({package.platform: None for package in self.packages})

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
-from functools import partial
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -140,18 +139,20 @@ def _project(layout: Layout, matrix: Matrix, machine_target: MachineTarget, dige
 
 def stale_now(layout: Layout, matrix: Matrix, name: str, machine_target: MachineTarget, digests: Digests) -> tuple[Finding, ...]:
     """What is stale of a project, or why that cannot be told; from the cache where nothing that decides it has changed."""
-    found = partial(_stale, layout, matrix, name, machine_target, digests)
+
+    def found() -> tuple[Finding, ...]:
+        from envgen.review.stale import stale_if_unchanged
+
+        known = stale_if_unchanged(layout, digests.raw, name, _Quiet())
+        return _stale(layout, matrix, name, machine_target, digests) if known is None else known
+
     return remembered(tuple, key_of("stale", digests.inputs_of(matrix, name)), found)
 
 
 def _stale(layout: Layout, matrix: Matrix, name: str, machine_target: MachineTarget, digests: Digests) -> tuple[Finding, ...]:
     from envgen.review.of_project import stale_or_why
-    from envgen.review.stale import stale_if_unchanged
 
-    known = stale_if_unchanged(layout, digests.raw, name, _Quiet())
-    if known is not None:
-        return known
-    return tuple(stale_or_why(layout, matrix, name, _Quiet(), machine_target, digests.raw, digests.replays(matrix)))
+    return tuple(stale_or_why(layout, matrix, name, _Quiet(), machine_target, digests.replays(matrix)))
 
 
 # --- the repository -------------------------------------------------------------------------------------------------------

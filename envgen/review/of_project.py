@@ -13,7 +13,6 @@ from envgen.formats.environment_yml import read_specs
 from envgen.formats.reading import read_conda_lock
 from envgen.lock.ask import Replays
 from envgen.lock.plan import MachineTarget
-from envgen.lock.unchanged import RawInputs
 from envgen.model.address import Address
 from envgen.model.errors import BadInput, EnvgenError
 from envgen.model.facts import Matrix
@@ -38,7 +37,7 @@ _TOLD_BETTER = {"other-run", "edited"}  # rules of verify about what `check` say
 
 
 def stale_or_why(
-    layout: Layout, matrix: Matrix, name: str, reporter: Reporter, machine_target: MachineTarget, raw: RawInputs, replays: Replays
+    layout: Layout, matrix: Matrix, name: str, reporter: Reporter, machine_target: MachineTarget, replays: Replays
 ) -> Iterator[Finding]:
     """What is stale of a project, or why that cannot be told."""
     shown = layout.shown(layout.project(name))
@@ -50,7 +49,7 @@ def stale_or_why(
             return
     try:
         request = LockRequest(projects=(name,))
-        yield from stale_of_project(layout, matrix, name, request, reporter, machine_target, raw, replays)
+        yield from stale_of_project(layout, matrix, name, request, reporter, machine_target, replays)
     except Unsatisfiable as error:
         yield of_error("project", error, shown, name)
     except BadInput as error:

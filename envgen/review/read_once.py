@@ -70,9 +70,7 @@ class ReadOnce(Layout):
         return self._listed[project]
 
     def _link_out(self, path: Path) -> Path | None:
-        folder = path.parent
-        if len(folder.parts) < len(self.root.parts):
-            return None
-        if folder not in self._links:
-            self._links[folder] = super()._link_out(folder)
-        return self._links[folder] or (path if self._leads_out(str(path)) else None)
+        if path not in self._links:
+            above = self._link_out(path.parent) if len(path.parts) > len(self.root.parts) else None
+            self._links[path] = above or (path if self._leads_out(str(path)) else None)
+        return self._links[path]

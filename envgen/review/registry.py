@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Literal
 
+from packaging.utils import canonicalize_name
+
 from envgen.model.address import Address
 from envgen.model.errors import EnvgenError
 from envgen.model.facts import Matrix, Platform
@@ -108,6 +110,15 @@ class LockCase:
         for package in self.lock.packages:
             if package.manager == "conda":
                 found[package.platform][package.name] = package
+        return found
+
+    @cached_property
+    def wheels(self) -> Mapping[Platform, Mapping[str, LockedPackage]]:
+        """Platform -> normalised name -> package of pip."""
+        found: dict[Platform, dict[str, LockedPackage]] = {platform: {} for platform in self.lock.platforms}
+        for package in self.lock.packages:
+            if package.manager == "pip":
+                found[package.platform][canonicalize_name(package.name)] = package
         return found
 
     def at(self, word: str) -> Address:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Mapping
 from fnmatch import fnmatchcase
 from functools import lru_cache
 
@@ -12,7 +13,6 @@ from envgen.formats.builds import requirement_name
 from envgen.formats.conda_specs import NotCovered, read_spec
 from envgen.formats.content_hash import channel_entry
 from envgen.formats.environment_yml import spec_name
-from envgen.model.facts import Platform
 from envgen.model.packages import LockedPackage
 from envgen.review.registry import CONTENT, Disagreements, LockCase
 
@@ -23,14 +23,14 @@ _UPDATE = "envgen update {project} --target {target}"
 @rule("spec-missing", "A package that is requested is not installed.", fix=_UPDATE)
 def spec_missing(case: LockCase) -> Disagreements:
     """The specs of environment.yml, and of its pip section, against the packages of each platform."""
-    pip = {canonicalize_name(package.name) for package in case.lock.packages if package.manager == "pip"}
+    pip = {name for packages in case.wheels.values() for name in packages}
     for platform, packages in case.conda.items():
         for spec in case.specs.get(platform, ()):
             name = spec_name(spec)
             if name and not name.startswith("__") and name not in packages:
                 yield case.at(f"  - {platform}\n"), f"{platform}: `{spec}` is requested, and no package {name} is locked"
     for text in case.pip:
-        if (name := canonicalize_name(requirement_name(text))) not in pip and not _has_marker(text):
+        if (name := _pip_name(text)) not in pip and not _has_marker(text):
             yield case.at("package:"), f"`{text}` is requested from pip, and no package {name} is locked"
 
 
@@ -66,35 +66,41 @@ def _meets(package: LockedPackage, spec: str) -> bool:
 def package_unneeded(case: LockCase) -> Disagreements:
     """Each package against what can be reached from the specs of environment.yml."""
     for platform in case.lock.platforms if case.specs else ():
-        needed = _reached(case, platform)
-        for package in case.lock.packages:
-            if package.platform == platform and package.at and _key(package) not in needed:
+        requested = map(spec_name, case.specs.get(platform, ()))
+        unneeded = [
+            *_unreached(case.conda[platform], requested, _conda_needs),
+            *_unreached(case.wheels[platform], map(_pip_name, case.pip), _pip_needs),
+        ]
+        for package in unneeded:
+            if package.at:
                 yield package.at, f"{platform}: nothing needs {package.name} {package.version}"
 
 
-def _key(package: LockedPackage) -> tuple[str, str]:
-    return package.manager, canonicalize_name(package.name) if package.manager == "pip" else package.name
-
-
-def _reached(case: LockCase, platform: Platform) -> set[tuple[str, str]]:
-    """What is requested, and all that it needs, as (manager, name)."""
-    packages = {_key(package): package for package in case.lock.packages if package.platform == platform}
-    new = {*(("conda", spec_name(spec)) for spec in case.specs.get(platform, ())), *map(_of_pip, case.pip)}
-    found: set[tuple[str, str]] = set()
+def _unreached(
+    packages: Mapping[str, LockedPackage], requested: Iterable[str], needs: Callable[[tuple[str, ...]], frozenset[str]]
+) -> list[LockedPackage]:
+    """The packages that nothing requested leads to; `needs` names what a package depends on."""
+    new, found = set(requested), set[str]()
     while new:
         found |= new
-        new = set().union(*[_needs(row.manager, row.depends) for key in new if (row := packages.get(key))]) - found
-    return found
+        new = set().union(*[needs(packages[name].depends) for name in new if name in packages]) - found
+    return [packages[name] for name in packages if name not in found]
 
 
 @lru_cache(20_000)  # a package is in many locks
-def _needs(manager: str, specs: tuple[str, ...]) -> frozenset[tuple[str, str]]:
-    """What specs name, as (manager, name)."""
-    return frozenset(("conda", spec_name(text)) if manager == "conda" else _of_pip(text) for text in specs)
+def _conda_needs(specs: tuple[str, ...]) -> frozenset[str]:
+    """The conda packages that specs name."""
+    return frozenset(map(spec_name, specs))
 
 
-def _of_pip(text: str) -> tuple[str, str]:
-    return "pip", canonicalize_name(requirement_name(text))
+@lru_cache(20_000)
+def _pip_needs(requirements: tuple[str, ...]) -> frozenset[str]:
+    """The packages of pip that requirements name."""
+    return frozenset(map(_pip_name, requirements))
+
+
+def _pip_name(requirement: str) -> str:
+    return canonicalize_name(requirement_name(requirement))
 
 
 @rule("count-differs", "The stamp tells reviewers a number of packages that is not that of the lock.", fix=_UPDATE)

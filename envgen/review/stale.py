@@ -56,7 +56,7 @@ def stale(layout: Layout, request: LockRequest, reporter: Reporter, machine_targ
     if matrix is None:
         return ()
     replays = Replays(matrix)
-    found = (stale_of_project(layout, matrix, name, request, reporter, machine_target, raw, replays) for name in names)
+    found = (stale_of_project(layout, matrix, name, request, reporter, machine_target, replays, raw) for name in names)
     return tuple(chain.from_iterable(found))
 
 
@@ -67,13 +67,13 @@ def stale_of_project(
     request: LockRequest,
     reporter: Reporter,
     machine_target: MachineTarget,
+    replays: Replays,
     raw: RawInputs | None = None,
-    replays: Replays | None = None,
 ) -> Iterator[Finding]:
     """What is stale of the requested targets, and the locks of targets that the project does not have.
 
     Where a lock cannot be read, only that: the choices of the others depend on it. Raises BadInput and Unsatisfiable about the
-    project, and BadInput about its template.
+    project, and BadInput about its template. With `raw` a project that has nothing to do is remembered.
     """
     damaged = tuple(unreadable(layout, name))
     yield from damaged

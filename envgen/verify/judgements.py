@@ -78,6 +78,8 @@ def _watched(case: Case, asked: list[Platform]) -> Case:
 
 def _places(case: Case, judgement: Judgement) -> tuple[int | None, ...] | None:
     """The place of the package of each finding, None for one about none; None where packages do not tell their lines."""
+    if not judgement.findings:
+        return ()
     lines = {package.at: place for place, package in enumerate(case.packages)}
     if None in lines or len(lines) < len(case.packages):
         return None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 from packaging.utils import canonicalize_name
 
@@ -258,20 +258,23 @@ def missing_dependency(case: Case) -> Violations:
 @rule("unmet-dependency", "A package is locked in a version that another one does not allow.")
 def unmet_dependency(case: Case) -> Violations:
     """Versions and builds of conda's packages, and their constraints where the source tells them."""
-    unmet = _refused(case, frozenset().union(*[traits.ranges for traits in case.traits]))
+    ranges: dict[str, str] = {}
+    for traits in case.traits:
+        ranges.update(traits.ranges)
+    unmet = _refused(case, ranges)
     for package in case.packages if case.lock.linked else ():
         if unmet and package.manager == "conda" and not is_source(package):
             for need in (need for need in package.depends if need in unmet):
                 yield package, f"needs {need}; {unmet[need]} is locked"
-        refused = _refused(case, package.constrains) if package.constrains else {}
+        refused = _refused(case, {need: named(need)[0] for need in package.constrains}) if package.constrains else {}
         for need in (need for need in package.constrains if need in refused):
             yield package, f"allows only {need}; {refused[need]} is locked"
 
 
-def _refused(case: Case, needs: Iterable[str]) -> dict[str, str]:
-    """The conda specs that the locked package of their name does not meet, and that package."""
+def _refused(case: Case, needs: Mapping[str, str]) -> dict[str, str]:
+    """The conda specs, each with its name, that the locked package of that name does not meet, and that package."""
     locked = case.conda_traits
-    refused = [(need, name) for need in needs if (found := locked.get(name := named(need)[0])) and not found.meets(need)]
+    refused = [(need, name) for need, name in needs.items() if (found := locked.get(name)) and not found.meets(need)]
     return {need: f"{(row := case.conda_by_name[name]).name} {row.version} {row.build}" for need, name in refused}
 
 

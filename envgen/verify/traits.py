@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from functools import lru_cache
@@ -31,7 +32,7 @@ class Traits:
     virtual: tuple[tuple[str, str], ...]  # the virtual packages that it needs, each with its range
     base: str  # the channel in its URL
     needs: frozenset[str]  # the names of the conda packages that it needs
-    ranges: frozenset[str]  # the specs of these that say more than a name
+    ranges: Mapping[str, str]  # the specs of these that say more than a name -> that name
     telling: bool  # whether a rule may have something to say of it, whatever else is there
     _met: dict[str, bool] = field(default_factory=dict)
 
@@ -71,7 +72,7 @@ def _made(catalogue: Catalogue, package: LockedPackage) -> Traits:
         virtual=virtual,
         base=package.url.rsplit("/", 2)[0],
         needs=names if conda else frozenset(),
-        ranges=frozenset(need for need in package.depends if conda and named(need)[1]),
+        ranges={need: row[0] for need in package.depends if conda and (row := named(need))[1]},
         telling=not ordinary or cpu or driver or cuda is not None or known is not None or bool(virtual),
     )
 

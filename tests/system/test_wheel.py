@@ -6,6 +6,7 @@ import importlib.util
 import io
 import os
 import re
+import shutil
 import subprocess
 import sys
 import sysconfig
@@ -17,6 +18,8 @@ from pathlib import Path
 
 import pytest
 from conftest import REPO, clean_environment
+
+from envgen.cache import source_in
 
 URL = "https://host.example/team/envgen"
 _spec = importlib.util.spec_from_file_location("hatch_build", REPO / "hatch_build.py")
@@ -124,6 +127,28 @@ def test_the_sdist_holds_what_a_wheel_is_built_from(built: Path) -> None:
     names = {name.split("/", 1)[1] for name in tarfile.open(next(built.glob("*.tar.gz"))).getnames() if "/" in name}
     assert {"pyproject.toml", "README.md", "LICENSE", "matrices/pytorch.yaml", "templates/environment.yml.j2"} <= names
     assert not any(name.startswith(("environments/", "tests/", ".venv/")) for name in names)
+
+
+def test_what_is_remembered_is_found_again_after_envgen_is_installed_anew(built: Path, tmp_path: Path) -> None:
+    """As in CI, where the cache folder is all that is left of the run before. A file that is changed after it counts as it is."""
+    site, wheel = tmp_path / "site", next(built.glob("*.whl"))
+
+    def install() -> list[str]:
+        shutil.rmtree(site, ignore_errors=True)
+        argv = [sys.executable, "-m", "pip", "install", "--quiet", "--no-index", "--no-deps", "--target", str(site), str(wheel)]
+        subprocess.run(argv, check=True, timeout=300)
+        return source_in(site / "envgen")
+
+    first, again = install(), install()
+    assert again == first
+    assert all(re.fullmatch(r"envgen/[\w/]+\.py,sha256=[\w-]+,\d+", row) for row in first)
+    assert len(first) == len([*(REPO / "envgen").rglob("*.py")])
+    changed = site / "envgen" / "cache.py"
+    changed.write_text(f"{changed.read_text(encoding='utf-8')}\n", encoding="utf-8")
+    assert source_in(site / "envgen") != first
+    install()
+    changed.unlink()
+    assert source_in(site / "envgen") != first
 
 
 def test_init_and_lock_in_an_empty_folder(installed: Path, tmp_path: Path) -> None:

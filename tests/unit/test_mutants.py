@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from functools import cache
 from io import StringIO
 from pathlib import Path
@@ -13,6 +14,8 @@ from mutants import run
 from mutants.equivalent import same
 from mutants.mutate import code_of, codes, mutants, sample, telling
 from system import forks
+
+from envgen import targets
 
 TEXT = '''"""A module."""
 
@@ -113,6 +116,13 @@ def test_modules_of_the_core_that_nobody_has_imported_yet_are_imported(monkeypat
     monkeypatch.setattr(run, "sys", SimpleNamespace(modules={}))
     assert not run.live(["envgen/lock/write.py", "envgen/lock/plan.py"])
     assert imported == ["envgen.lock.plan", "envgen.lock.write"]
+
+
+def test_functions_that_the_garbage_collector_leaves_alone_are_found() -> None:
+    """As it does with all that was collected: a change that is put into no function would be called survived."""
+    gc.freeze()
+    found = run.live(["envgen/targets.py"])
+    assert {function for rows in found.values() for function in rows} >= {targets.meaning, targets.lacking}
 
 
 def test_two_equal_changes_in_one_function_are_told_apart() -> None:
