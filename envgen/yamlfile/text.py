@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import stat
+from contextlib import suppress
 from pathlib import Path
 
 from envgen.model.address import Address
@@ -14,11 +16,14 @@ _LARGEST = 1_000_000  # bytes: about 40 times the largest file in matrices/; rea
 
 def source(path: Path, shown: str) -> str:
     """The text of a YAML file that a person wrote, at most 1 MB. Raises BadInput."""
-    if path.exists() and not path.is_file():
-        raise BadInput("cannot be read: it is not a file", where=shown, hint="move it away; a file belongs here")
-    if path.is_file() and path.stat().st_size > _LARGEST:
-        what = f"{path.stat().st_size / 1e6:.1f} MB is too large: at most {_LARGEST / 1e6:.0f} MB is read"
-        raise BadInput(what, where=Address(shown, 1, 1), hint="a file here holds one row for each fact; is this the right file?")
+    with suppress(OSError):  # of which reading it tells
+        status = path.stat()
+        if not stat.S_ISREG(status.st_mode):
+            raise BadInput("cannot be read: it is not a file", where=shown, hint="move it away; a file belongs here")
+        if status.st_size > _LARGEST:
+            what = f"{status.st_size / 1e6:.1f} MB is too large: at most {_LARGEST / 1e6:.0f} MB is read"
+            hint = "a file here holds one row for each fact; is this the right file?"
+            raise BadInput(what, where=Address(shown, 1, 1), hint=hint)
     return text_of(path, shown, absent="`envgen init` writes one")
 
 
@@ -37,7 +42,7 @@ def text_of(path: Path, shown: str, absent: str, *, exact: bool = False) -> str:
     `exact` keeps line endings as they are; otherwise each becomes a newline.
     """
     try:
-        return regular_text(path, newline="" if exact else None)
+        return regular_text(path, exact=exact)
     except FileNotFoundError:
         raise BadInput("there is no such file", where=shown, hint=absent) from None
     except OSError as error:
