@@ -17,6 +17,8 @@ from envgen.model.dates import NO_LIMIT, ExcludeNewer
 from envgen.model.errors import BadInput, closest
 from envgen.model.facts import Platform
 
+_PYTHON = ("python", "python_abi", "cpython")
+
 
 def available_pythons(
     index: Index,
@@ -96,8 +98,13 @@ def allowed_pythons(record: RepoDataRecord, minors: Iterable[Version]) -> frozen
 
     A build for every Python from one on (abi3) bounds `cpython` alone.
     """
-    some = (dep.split()[:2] for dep in record.depends if dep.startswith(("python", "cpython")))
-    wanted = [words for words in some if len(words) == 2 and words[0] in ("python", "python_abi", "cpython")]
+    some = (tuple(dep.split()[:2]) for dep in record.depends if dep.startswith(("python", "cpython")))
+    return _allowed(tuple(words for words in some if len(words) == 2 and words[0] in _PYTHON), tuple(minors))
+
+
+@lru_cache(maxsize=10_000)  # most builds of a package say the same of Python
+def _allowed(wanted: Sequence[tuple[str, ...]], minors: Sequence[Version]) -> frozenset[Version]:
+    """The minors that each of some versions of `python`, `python_abi` or `cpython` allows."""
 
     def allows(minor: Version) -> bool:
         return all(admits(versions, str(minor) if name == "python_abi" else f"{minor}.99") for name, versions in wanted)

@@ -58,7 +58,7 @@ def bring(layout: Layout, request: BringRequest, *, as_json: bool = False) -> in
     name = request.project or _name(contents, request.files[0])
     path = layout.project(name)
     shown = layout.shown(path)
-    if path.exists() and not request.overwrite:
+    if name in layout.projects() and not request.overwrite:
         raise BadInput("this project exists", where=shown, hint="choose another name with --project, or replace it: --overwrite")
     contents = [_reduced(layout, matrix, one, request) for one in contents]
     draft = merged(matrix, contents, name, request.platforms)

@@ -94,7 +94,8 @@ def _cells(
     chosen = [targets.named(word, names, matrix, "an exported file is the same everywhere") for word in words] if words else names
     for word, name in zip(words, chosen, strict=False):
         if name is None:
-            raise BadInput(f"{project} has no locked target `{word}`", hint=closest(word, names))
+            hint = closest(word, names) if names else f"run `envgen lock {project}` first"
+            raise BadInput(f"{project} has no locked target `{word}`", hint=hint)
     for target in dict.fromkeys(filter(None, chosen)):
         folder = layout.target(project, target)
         lock = read_lock(layout.read(folder / LOCK), layout.shown(folder / LOCK))

@@ -26,11 +26,11 @@ def error_text(error: EnvgenError) -> str:
 
 
 def exit_with(context: click.Context, errors: Collection[EnvgenError]) -> None:
-    """Print errors, and end with the highest of their exit codes; go on where there are none."""
+    """Print errors, each once, and end with the highest of their exit codes; go on where there are none."""
     from envgen.cli.console import echo
 
-    for error in errors:
-        echo(error_text(error), people=True, err=True)
+    for text in dict.fromkeys(map(error_text, errors)):
+        echo(text, people=True, err=True)
     if errors:
         context.exit(max(error.exit_code for error in errors))
 

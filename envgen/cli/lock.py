@@ -238,14 +238,19 @@ def print_run(done: LockRun, *, as_json: bool, dry_run: bool) -> None:
 def _check(context: click.Context, layout: Layout, request: LockRequest, *, as_json: bool) -> None:
     from envgen.cli import lock_report
     from envgen.cli.console import Terminal
+    from envgen.cli.failures import exit_with
+    from envgen.lock.pipeline import project_names
     from envgen.review.stale import stale
 
     with Terminal() as reporter:
-        found = stale(layout, request, reporter, best_here)
-    text = lock_report.stale_json(found) if as_json else lock_report.stale_text(found)
-    if text:
-        echo(text, people=not as_json)
-    tell("Lock again with `envgen lock`." if found else "Every lock is what its inputs say.")
+        found, errors = stale(layout, request, reporter, best_here)
+    if len(errors) < len(project_names(layout, request)):  # else it can be told of none
+        text = lock_report.stale_json(found) if as_json else lock_report.stale_text(found)
+        if text:
+            echo(text, people=not as_json)
+        others = f"Every {'other ' if errors else ''}lock is what its inputs say."
+        tell("Lock again with `envgen lock`." if found else others)
+    exit_with(context, errors)
     context.exit(1 if found else 0)
 
 

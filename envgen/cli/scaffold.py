@@ -102,8 +102,8 @@ def scaffold(layout: Layout, project: str, wanted: NewProject) -> Iterator[str]:
     """
     path = layout.project(project)
     matrix = cached_matrix(layout if layout.matrices.is_dir() else Layout(starter()))
-    if path.is_file():
-        text, notes = extended(layout, path, matrix, wanted)
+    if project in layout.projects():
+        text, notes = extended(layout, layout.known_project(project), matrix, wanted)
     else:
         text, notes = _project(matrix, wanted)
         text = f"{first_line(layout.shown(path.parent), PROJECT)}\n{_HEADER}\n{text}"

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property, lru_cache
 
 from packaging.version import InvalidVersion, Version
 from rattler import MatchSpec, RepoDataRecord
@@ -36,6 +37,17 @@ class BuildIndex:
     _builds: dict[tuple[VariantPackage, Platform], Mapping[PublishedBuild, RepoDataRecord]] = field(default_factory=dict)
     _withdrawn: dict[tuple[VariantPackage, Platform], tuple[PublishedBuild, ...]] = field(default_factory=dict)
     _channels: dict[str, bool] = field(default_factory=dict)
+
+    @cached_property
+    def _checked(self) -> tuple[Version, ...]:
+        """The Pythons, and those after the newest of them: a build for one of those is new, not broken."""
+        newest = max(self.pythons)
+        return (*self.pythons, *(Version(f"{newest.major}.{newest.minor + ahead}") for ahead in (1, 2, 3)))
+
+    @cached_property
+    def _cudnn(self) -> tuple[str, ...]:
+        """The packages that bring cuDNN."""
+        return self.catalogue.bringing("cudnn", "conda")
 
     def select(self, fact: Fact, spelling: Spelling) -> Selection:
         """The builds of the package that a fact is about, on its platform, and what its spelling selects, for any Python.
@@ -101,7 +113,7 @@ class BuildIndex:
         except InvalidVersion:
             return None
         needs = tuple(dict.fromkeys(self._needs(record, channel, platform)))
-        runs = allowed_pythons(record, (*self.pythons, *_upcoming(self.pythons)))
+        runs = allowed_pythons(record, self._checked)
         return PublishedBuild(
             package=record.name.normalized,
             version=version,
@@ -111,7 +123,7 @@ class BuildIndex:
             pythons=runs if len(runs) == 1 else runs & frozenset(self.pythons),
             one_python=len(runs) == 1,
             says_python=any(need.split()[0] in ("python", "python_abi", "cpython") and " " in need for need in record.depends),
-            cudnn=_cudnn_of(self.catalogue, str(record.build), needs),
+            cudnn=_cudnn_of(self._cudnn, str(record.build), needs),
             needs=needs,
         )
 
@@ -157,12 +169,6 @@ class BuildIndex:
         return tuple(spec for spec in specs if not matching_records(self.index, spec, known, platform))
 
 
-def _upcoming(pythons: Sequence[Version]) -> tuple[Version, ...]:
-    """The Pythons after the newest that the matrix knows: a build for one of them is new, not broken."""
-    newest = max(pythons)
-    return tuple(Version(f"{newest.major}.{newest.minor + ahead}") for ahead in (1, 2, 3))
-
-
 # --- what a spelling requests ---------------------------------------------------------------------------------------------
 
 
@@ -173,8 +179,8 @@ def variant_package(framework: str, spelling: Spelling, variant: Variant) -> Var
     """
     own, other = (spelling.cuda, spelling.cpu) if variant else (spelling.cpu, spelling.cuda)
     with addressed(spelling.at):
-        requested = {name_of(spec): spec for spec in map(_without_holes, own or other)}
-        with_build = [name_of(spec) for spec in map(_without_holes, (*own, *other)) if spec.build is not None]
+        requested = dict(map(_without_holes, own or other))
+        with_build = [name for name, spec in map(_without_holes, (*own, *other)) if spec.build is not None]
     name = next((name for name in (*with_build, framework) if name in requested), next(iter(requested)))
     return VariantPackage(name, _channel(requested[name], spelling))
 
@@ -201,8 +207,11 @@ def other_pin(build: PublishedBuild, specs: Iterable[str]) -> str:
     return ""
 
 
-def _without_holes(spec: str) -> MatchSpec:
-    return match_spec(re.sub(r"\{\w+\}", "0", spec))
+@lru_cache(maxsize=10_000)
+def _without_holes(text: str) -> tuple[str, MatchSpec]:
+    """The package that a spec of a spelling names, and the spec without holes."""
+    spec = match_spec(re.sub(r"\{\w+\}", "0", text))
+    return name_of(spec), spec
 
 
 def _channel(spec: MatchSpec, spelling: Spelling) -> str:
@@ -227,9 +236,8 @@ def variant_of(catalogue: Catalogue, name: str, build: str, needs: Iterable[str]
     return bound or UNKNOWN_CUDA
 
 
-def _cudnn_of(catalogue: Catalogue, build: str, needs: Iterable[str]) -> int | None:
-    """The major version of the cuDNN that a build links, by its dependencies, else by its build string."""
-    packages = catalogue.bringing("cudnn", "conda")
+def _cudnn_of(packages: Collection[str], build: str, needs: Iterable[str]) -> int | None:
+    """The major version of the cuDNN that a build links, by its dependencies on what brings it, else by its build string."""
     for need in needs:
         words = need.split()
         if words[0] in packages and len(words) > 1 and (found := re.search(r"\d+", words[1])):

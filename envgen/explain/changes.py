@@ -159,10 +159,14 @@ def _distance(cudas: Sequence[Target], place: int, now: int) -> float:
 
 def _cpu_instead(problem: Problem, row: RequestedTarget, cpu: str) -> Change:
     """The CPU target: all that there is where a platform has no CUDA, and much to give up elsewhere."""
-    no_cuda = without_cuda(problem, row) is not None
-    apply = partial(edits.with_other_target, name=row.name, to=cpu)
+    has_cuda = without_cuda(problem, row) is None
     return Change(
-        path=(CPU_INSTEAD, row.name), text=_instead(row, cpu), cost=3 if no_cuda else 11, apply=apply, gives_up=not no_cuda
+        path=(CPU_INSTEAD, row.name),
+        text=_instead(row, cpu),
+        cost=11 if has_cuda else 3,
+        apply=partial(edits.with_other_target, name=row.name, to=cpu),
+        gives_up=has_cuda,
+        last_resort=has_cuda,
     )
 
 
@@ -210,13 +214,22 @@ def without_framework(project: Project, name: str) -> Iterator[Change]:
 
 
 def _platforms(problem: Problem, _: str) -> Iterator[Change]:
+    """Machines of another platform: worth a thought where those of the project run its environments, too, or have no CUDA."""
     project = problem.project
+    no_cuda = any(without_cuda(problem, row) for row in project.targets)
     known = sorted({platform for target in problem.matrix.targets.values() for platform in target.platforms})
     for platform in (platform for platform in known if platform not in project.platforms):
         added = partial(edits.edited, platforms=tuple(sorted({*project.platforms, platform})))
         runs = [problem.matrix.also_runs[own] for own in project.platforms if own in problem.matrix.also_runs]
         why = "".join(f": {reason.text}" for other, reason in runs if other == platform)
-        yield Change(path=("platforms",), text=f"add platform {platform}{why}", cost=6, apply=added, gives_up=True)
+        yield Change(
+            path=("platforms",),
+            text=f"add platform {platform}{why}",
+            cost=6,
+            apply=added,
+            gives_up=True,
+            last_resort=not (why or no_cuda),
+        )
 
 
 def _target_platforms(_: Problem, name: str) -> Iterator[Change]:

@@ -134,6 +134,8 @@ def _row_part(kind: FactKind, row: Constraint, reason: Reason) -> Part:
 def without_rows(problem: Problem, rows: Iterable[Constraint]) -> Problem:
     """The problem without some constraints and bounds."""
     gone, matrix = set(map(id, rows)), problem.matrix
+    if not gone:
+        return problem
     constraints = tuple(row for row in matrix.constraints if id(row) not in gone)
     return _with_matrix(problem, constraints=constraints, bounds=tuple(row for row in matrix.bounds if id(row) not in gone))
 

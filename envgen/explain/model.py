@@ -74,7 +74,8 @@ class Change:
     """One change to a project that may end a conflict; `cost` is how much it asks of a person, 1 being next to nothing.
 
     `path` is what is changed: a repair has at most one change of each. Of the changes of one path and one `way`, such as python
-    downwards, the nearest that helps is enough. `gives_up` says that something requested is dropped, or another machine needed.
+    downwards, the nearest that helps is enough. `gives_up` says that something requested is dropped, or another machine needed;
+    `last_resort` that it makes another project of it (for CPU, for other machines): not worth saying where all can be kept.
     """
 
     path: tuple[str, ...]
@@ -83,6 +84,7 @@ class Change:
     cost: float
     apply: Callable[[Project], Project]
     gives_up: bool = False
+    last_resort: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +103,11 @@ class Repair:
     def gives_up(self) -> int:
         """How many things that are requested are dropped, or need another machine."""
         return sum(change.gives_up for change in self.changes)
+
+    @property
+    def last_resort(self) -> bool:
+        """Whether one of the changes makes another project of it."""
+        return any(change.last_resort for change in self.changes)
 
     @property
     def order(self) -> tuple[int, int, float]:

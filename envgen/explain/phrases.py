@@ -19,6 +19,7 @@ from envgen.resolver.candidates import requested_releases
 from envgen.resolver.companions import made_for_text
 from envgen.resolver.resolve import Problem
 
+_ANY = "any CUDA"
 _LISTED = 4  # CUDA versions whose builds are named; of more it is said that they are for CUDA
 
 
@@ -251,10 +252,18 @@ def _variants(rows: Iterable[Build], platform: Platform | None, *, cpu: bool) ->
     """`for CPU and CUDA 12.6, 12.9`; `for CUDA 12.0 to 12.9` for builds that run with all of them; `without CUDA`."""
     stated = {span for row in rows if platform is None or platform in row.platforms for span in row.stated}
     names_cpu = cpu and any(None in span for span in stated)
-    spans = sorted((row for span in stated if (row := by_cuda(span - {None}))), key=lambda row: (row[0] or Version("0"), len(row)))
-    cudas = listed(dict.fromkeys(f"{row[0]} to {row[-1]}" if len(row) > 1 else str(row[0]) for row in spans))
-    built = " and ".join(filter(None, ("CPU" if names_cpu else "", f"CUDA {cudas}" if cudas else "")))
+    with_any = {span for span in stated if len(span) > 1 and None in span}
+    cudas = _cudas(span for span in stated if None not in span)
+    every = f", some builds for {_ANY}" if cudas and with_any else _ANY if with_any else ""
+    built = " and ".join(filter(None, ("CPU" if names_cpu else "", f"{cudas}{every}")))
     return f"for {built}" if built else "for neither CPU nor CUDA" if cpu else "without CUDA"
+
+
+def _cudas(spans: Iterable[frozenset[Variant]]) -> str:
+    """`CUDA 11.8, 12.0 to 12.9`, oldest first: what is a part of another is not named beside it."""
+    found = set(spans)
+    rows = sorted(sorted(filter(None, span)) for span in found if not any(span < other for other in found))
+    return f"CUDA {listed(f'{row[0]} to {row[-1]}' if len(row) > 1 else row[0] for row in rows)}" if rows else ""
 
 
 def _built_for(variants: Iterable[Variant]) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 
-from envgen.explain.changes import ANY, CPU_INSTEAD, changes
+from envgen.explain.changes import ANY, changes
 from envgen.explain.combinations import combined
 from envgen.explain.members import answer
 from envgen.explain.model import Change, Part, Repair
@@ -19,7 +19,7 @@ def repairs(problem: Problem, parts: Iterable[Part]) -> tuple[Repair, ...]:
     """The nearest repairs of the conflict that `parts` are, which `problem` has: those first that keep all that is requested.
 
     A change of something in the conflict is tried first. Where none that is near keeps all that is requested, changes are combined,
-    also of what is not in it: a change may bring a platform back. To do without CUDA is the last resort.
+    also of what is not in it: a change may bring a platform back. To do without CUDA, or for other machines, is the last resort.
     """
     found = _single(problem, sorted((change for part in parts for change in changes(problem, part)), key=lambda one: one.cost))
     if not any(repair.cost <= _NEAR and not repair.gives_up for repair in found):
@@ -27,7 +27,7 @@ def repairs(problem: Problem, parts: Iterable[Part]) -> tuple[Repair, ...]:
         several = [repair for repair in combined(problem) if len(repair.changes) > 1 or repair.changes[0].path not in known]
         found += [repair for repair in several if not repair.gives_up] or several
     if any(not repair.gives_up for repair in found):
-        found = [repair for repair in found if not (repair.gives_up and repair.changes[0].path[0] == CPU_INSTEAD)]
+        found = [repair for repair in found if not repair.last_resort]
     fewest = min((repair.gives_up for repair in found), default=0)
     near = [repair for repair in found if repair.gives_up <= fewest + 1]
     return tuple(sorted(near, key=lambda repair: repair.order)[:SHOWN])

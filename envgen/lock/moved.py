@@ -6,13 +6,13 @@ second change.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
 from packaging.version import Version
 
+from envgen.channels.explanation import not_promised
 from envgen.channels.solve import Unsolvable
 from envgen.explain import edits
 from envgen.explain.minimize import minimal
@@ -31,8 +31,6 @@ from envgen.resolver.dependencies import dependencies_of
 from envgen.resolver.resolve import Problem, answer, target_choices
 from envgen.resolver.spelling import spelled
 from envgen.resolver.target_choices import TargetChoice, refusal_of
-
-_NOT_PROMISED = re.compile(r"(__\w+ [^,\n]*), for which no candidates were found")  # in the words of rattler
 
 
 @dataclass(frozen=True, slots=True)
@@ -247,8 +245,8 @@ class Unsolved:
     def _not_promised(self, target: str, platform: Platform) -> str:
         """The virtual package that the version needs and a target does not promise; "" where that is not the reason."""
         requests = (request for _, request in cells_of([self.held[target]]) if request.platform == platform)
-        said = (found.what for found in map(self.solver.answer, requests) if isinstance(found, Unsolvable))
-        return next((match[1] for what in said for match in _NOT_PROMISED.finditer(what)), "")
+        said = (found.explanation for found in map(self.solver.answer, requests) if isinstance(found, Unsolvable))
+        return next(filter(None, map(not_promised, said)), "")
 
     def _parts(self, resolution: Resolution, platform: Platform) -> list[_Part]:
         """What may be in the way, those last that a person gives up first."""

@@ -60,16 +60,17 @@ def known_of_target(target: Target, platform: Platform) -> dict[str, tuple[Value
 
 def holds(constraint: Constraint, known: Known) -> bool | None:
     """Whether `need` is met where `when` is met; None where `when` is not. Each GPU is judged by itself."""
-    if "gpu" not in known:
+    if (gpus := known.get("gpu")) is None or len(gpus) == 1:
         return _holds(constraint, known)
-    verdicts = [_holds(constraint, {**known, "gpu": (capability,)}) for capability in known["gpu"]]
+    verdicts = [_holds(constraint, {**known, "gpu": (capability,)}) for capability in gpus]
     applicable = [verdict for verdict in verdicts if verdict is not None]
     return all(applicable) if applicable else None
 
 
 def _holds(constraint: Constraint, known: Known) -> bool | None:
-    if not all(condition.axis in known and fulfilled(condition, known) for condition in constraint.when):
-        return None
+    for condition in constraint.when:  # most rows end here: a loop, because a generator takes longer to make
+        if condition.axis not in known or not fulfilled(condition, known):
+            return None
     return all(condition.axis not in known or fulfilled(condition, known) for condition in constraint.need)
 
 

@@ -16,7 +16,10 @@ _NONE, _DEFAULTS = "nodefaults", ("defaults", "main", "pkgs/main", "r", "pkgs/r"
 _COPY = re.compile(r"https://(?:repo\.)?prefix\.dev/conda-forge/?")
 """Where pixi's own site has all of conda-forge, which many workspaces name: https://prefix.dev/channels/conda-forge."""
 _WHY_NONE = "envgen never adds a channel that is not listed"
-_WHY_DEFAULTS = "Anaconda's own channel, whose terms may ask for a licence; conda-forge takes its place. If you want it, list it"
+_WHY_DEFAULTS = (
+    "Anaconda's own channel, whose terms may ask for a licence; conda-forge takes its place. If you want it, list its URL, such as "
+    "https://repo.anaconda.com/pkgs/main"
+)
 
 
 @dataclass(slots=True)

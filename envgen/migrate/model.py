@@ -45,6 +45,7 @@ class ReadAs:
     at: Address
     meaning: str
     target: str = ""  # the target, or the word for one, that it asks for
+    word: str = ""  # the word, where the target is the newest that it means
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "text", redacted(self.text))

@@ -27,7 +27,9 @@ def renamed(draft: ProjectDraft, names: Mapping[str, str]) -> ProjectDraft:
     return replace(
         draft,
         targets=tuple(rows.values()),
-        notes=tuple(replace(note, target=names.get(note.target, note.target)) for note in draft.notes),
+        notes=tuple(
+            replace(note, target=names[note.target], word=note.target) if note.target in names else note for note in draft.notes
+        ),
     )
 
 

@@ -10,6 +10,7 @@ from envgen.migrate.draft import ProjectDraft
 from envgen.migrate.model import NotCarried, ReadAs
 from envgen.model.facts import variant_text
 from envgen.model.resolution import Resolution
+from envgen.targets import NEWEST
 
 _NARROWEST = 40
 
@@ -42,7 +43,9 @@ def report_json(draft: ProjectDraft, shown: str, resolutions: Sequence[Resolutio
 
 
 def _meaning(one: ReadAs) -> str:
-    words = filter(None, (one.meaning, f"target {one.target}" if one.target else ""))
+    of = "" if one.word in NEWEST else f" of CUDA {one.word}"
+    newest = f" (the newest{of} that the rest allows)" if one.word else ""
+    words = filter(None, (one.meaning, f"target {one.target}{newest}" if one.target else ""))
     return f"`{one.text}` -> {', '.join(words)}"
 
 

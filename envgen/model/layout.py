@@ -103,13 +103,13 @@ class Layout:
         return path.relative_to(self.root).as_posix() if path.is_relative_to(self.root) else str(path)
 
     def projects(self) -> tuple[str, ...]:
-        """Names of the projects under this root, sorted."""
-        found = (path for path in self.environments.glob(f"*/{PROJECT}") if not self._link_out(path))
-        return tuple(sorted(path.parent.name for path in found))
+        """Names of the projects under this root, sorted; also of those whose file cannot be read, which is not to be overlooked."""
+        found = (path for path in self.environments.glob("*") if _holds_project(path) and not self._link_out(path / PROJECT))
+        return tuple(sorted(path.name for path in found))
 
     def project_folders(self) -> tuple[str, ...]:
         """The names of the folders that may hold a project or locks, sorted."""
-        found = (path.name for path in self.environments.glob("*") if path.is_dir() and path.name not in _RESERVED)
+        found = (path.name for path in self.environments.glob("*") if _may_hold(path) and path.name not in _RESERVED)
         return tuple(sorted(found))
 
     def raw_files(self, project: str) -> tuple[Path, ...] | None:
@@ -167,11 +167,32 @@ class Layout:
         return False
 
     def known_project(self, name: str) -> Path:
-        """The project file of `name`, or BadInput that says which projects there are."""
+        """The project file of `name`, or BadInput that says which projects there are, or what is in the place of the file."""
         path = self.project(name)
-        if not path.is_file():
+        if path.is_file():
+            return path
+        if not _holds_project(path.parent):
             raise BadInput(f"there is no project `{name}`", where=self.shown(path), hint=closest(name, self.projects()))
-        return path
+        link = next((place for place in (path.parent, path) if _leads_nowhere(place)), None)
+        if link:
+            hint = "restore it from git, or remove the link"
+            raise BadInput("cannot be read: this symbolic link leads nowhere", where=self.shown(link), hint=hint)
+        raise BadInput("cannot be read: it is not a file", where=self.shown(path), hint="move it away; a file belongs here")
+
+
+def _holds_project(folder: Path) -> bool:
+    """Whether a project file is in a folder, or a link to no file; or whether the folder itself is a link to no folder."""
+    named = _NAME.fullmatch(folder.name) and folder.name not in _RESERVED
+    return os.path.lexists(folder / PROJECT) or bool(named and _leads_nowhere(folder))
+
+
+def _may_hold(folder: Path) -> bool:
+    return folder.is_dir() or folder.is_symlink()
+
+
+def _leads_nowhere(path: Path) -> bool:
+    """Whether a path is a link to what is not there, or to itself."""
+    return path.is_symlink() and not path.exists()
 
 
 def find_root(start: Path) -> Path:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import stat
 from pathlib import Path
+from typing import IO, Any
 
 LARGEST = 50_000_000  # bytes; the largest lock of the examples has 0.3 MB
 
@@ -15,21 +16,16 @@ def regular_bytes(path: Path, largest: int = LARGEST) -> bytes:
     A pipe could keep envgen waiting for ever, and a device has no end. Raises OSError for these and for a larger file, and what
     `open` raises.
     """
-    status = path.stat()
-    if stat.S_ISDIR(status.st_mode):
-        raise IsADirectoryError("it is a folder")
-    if not stat.S_ISREG(status.st_mode):
-        raise OSError("it is not a regular file")
-    if status.st_size > largest:
-        raise OSError(f"{status.st_size / 1e6:.0f} MB is too large: at most {largest / 1e6:.0f} MB is read")
-    with path.open("rb", buffering=0) as file:
+    _regular(path)
+    with path.open("rb") as file:
+        _not_too_large(file, largest)
         return file.read()
 
 
-def regular_text(path: Path, *, exact: bool = False, largest: int = LARGEST) -> str:
+def regular_text(path: Path, largest: int = LARGEST, *, exact: bool = False) -> str:
     """The text of a regular file, as `Path.read_text` returns it, with at most `largest` bytes; `exact` keeps line endings.
 
-    Raises what `regular_bytes` raises, and UnicodeDecodeError.
+    Raises what `regular_bytes` raises, and UnicodeDecodeError. To decode all at once takes half as long as to read a text file.
     """
     data = regular_bytes(path, largest)
     return data.decode("utf-8") if exact else text_in(data)
@@ -39,6 +35,20 @@ def text_in(data: bytes) -> str:
     """The text in some bytes, as `Path.read_text` returns it. Raises UnicodeDecodeError."""
     text = data.decode("utf-8")
     return text.replace("\r\n", "\n").replace("\r", "\n") if "\r" in text else text
+
+
+def _regular(path: Path) -> None:
+    mode = path.stat().st_mode
+    if stat.S_ISDIR(mode):
+        raise IsADirectoryError("it is a folder")
+    if not stat.S_ISREG(mode):
+        raise OSError("it is not a regular file")
+
+
+def _not_too_large(file: IO[Any], largest: int) -> None:
+    size = os.fstat(file.fileno()).st_size
+    if size > largest:
+        raise OSError(f"{size / 1e6:.0f} MB is too large: at most {largest / 1e6:.0f} MB is read")
 
 
 def real(path: Path) -> Path:

@@ -64,9 +64,9 @@ def projects_and_errors(layout: Layout, matrix: Matrix, names: Iterable[str]) ->
 
 
 def is_own_target(layout: Layout, matrix: Matrix, word: str) -> bool:
-    """Whether a word is the name of a target that some project of the repository has of its own."""
-    rows = (row for name in layout.projects() for row in cached_project(layout, matrix, name).targets)
-    return any(row.own and row.name == word for row in rows)
+    """Whether a word is the name of a target that some project of the repository, which can be read, has of its own."""
+    projects, _ = projects_and_errors(layout, matrix, layout.projects())
+    return any(row.own and row.name == word for project in projects.values() for row in project.targets)
 
 
 def _as_locked(layout: Layout, project: str, row: RequestedTarget) -> RequestedTarget:

@@ -13,6 +13,7 @@ from envgen.project.dates import date_addresses, exclude_newer_of
 from envgen.project.draft import Draft
 from envgen.project.limits_schema import budget_of, licenses_of
 from envgen.project.newest import completed
+from envgen.project.notes import channel_notes
 from envgen.project.numerics import numerics_of
 from envgen.project.pip_lines import local_note, pip_indexes
 from envgen.project.schema import ProjectFile
@@ -70,7 +71,12 @@ def project_of(document: Document, name: str, matrix: Matrix) -> Project:
             **sections.addresses(file.targets, targets.items),
             **date_addresses(document),
         },
-        notes=(*python.notes, *gpu_notes, *map(local_note, sections.local(file.pip, "pip"))),
+        notes=(
+            *python.notes,
+            *channel_notes(file.channels, document),
+            *gpu_notes,
+            *map(local_note, sections.local(file.pip, "pip")),
+        ),
     )
     found = completed(matrix, Draft(project, (*targets.items, *cuda.items), aliases))
     _check_budget(found, document)

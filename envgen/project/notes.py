@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from envgen.model.address import Address
 from envgen.model.facts import Matrix, Reason
@@ -12,9 +12,13 @@ from envgen.model.project import Project, RequestedFramework
 from envgen.project.aliases import ANY, AliasMeaning
 from envgen.project.draft import Draft
 from envgen.project.python import WHY
+from envgen.yamlfile.document import Document
 
 _THEN = "; "  # between what an alias was read as, and what to write
 _REMOVE = "remove it: the rest of the file says the same"
+_SEVERAL = "defaults"
+_LISTED = "https://www.anaconda.com/docs/getting-started/working-with-conda/reference/default-channels"
+_FIRST = "https://repo.anaconda.com/pkgs/main"
 
 
 def note(matrix: Matrix, draft: Draft, project: Project, alias: AliasMeaning) -> Reason:
@@ -57,6 +61,15 @@ def host_note(host: RequestedFramework, rows: Iterable[RequestedFramework]) -> R
     names = " and ".join(row.framework for row in rows if row.host == host.framework)
     what = f"{host.framework} is requested in any version, because {names} cannot do without it"
     return Reason(f"{what}{_THEN}write `frameworks: {{{spelled(host)}}}` to say so", host.at)
+
+
+def channel_notes(channels: Iterable[str], document: Document) -> Iterator[Reason]:
+    """The note about conda's word for several channels, which is the name of none."""
+    for place, name in enumerate(channels):
+        if name == _SEVERAL:
+            what = f"`{name}` is read as one channel of that name, and conda means several by it ({_LISTED})"
+            todo = f"write conda-forge instead, or their URLs, such as {_FIRST}, whose terms may ask for a licence"
+            yield Reason(f"{what}{_THEN}{todo}", document.at("channels", place))
 
 
 def gpu_note(text: str, gpu: Gpu, at: Address) -> Reason | None:

@@ -224,7 +224,8 @@ def pythons_left(cell: Cell, known: Known, pythons: Iterable[Version]) -> frozen
     """The Pythons that no open constraint of the cell refuses, given the choices in `known`."""
     facts = {**cell.known, **known}
     rows = [row for row in cell.open if not row.warn and all(_is_met(condition, facts) for condition in row.when)]
-    return frozenset(python for python in pythons if not any(holds(row, {**facts, "python": (python,)}) is False for row in rows))
+    left = ((python, {**facts, "python": (python,)}) for python in pythons)
+    return frozenset(python for python, here in left if not any(holds(row, here) is False for row in rows))
 
 
 def _is_met(condition: Condition, facts: Known) -> bool:

@@ -79,7 +79,7 @@ class Digests:
     def of_project(self, name: str) -> str:
         """The digest of a project file, of the files of its targets, and of what they name."""
         if name not in self._projects:
-            project, files = self._layout.known_project(name), self._layout.target_files(name)
+            project, files = self._layout.project(name), self._layout.target_files(name)
             text = self.text(project)
             records = self._records if any(key in text for key in ("budget", "licenses")) else ()  # limits are judged by them
             named = sorted(set(_VARIABLE.findall(text)))  # a channel may have `$NAME` in it
@@ -119,6 +119,6 @@ class Digests:
             own = path.is_relative_to(self._layout.root)
             try:
                 self._found[path] = hashlib.sha256(self._layout.data(self._layout.inside(path) if own else path)).hexdigest()
-            except (BadInput, OSError):
-                self._found[path] = "cannot be read" if path.exists() or path.is_symlink() else ""
+            except (BadInput, OSError) as error:
+                self._found[path] = f"cannot be read: {error}" if path.exists() or path.is_symlink() else ""
         return self._found[path]

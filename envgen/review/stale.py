@@ -6,7 +6,6 @@ Nothing is solved, nothing written, no index asked.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from itertools import chain
 
 from envgen.formats import conda_lock
 from envgen.lock.ask import Replays
@@ -18,7 +17,7 @@ from envgen.lock.render import digest
 from envgen.lock.unchanged import RawInputs, has_shortcut, remember_unchanged, unchanged
 from envgen.matrix.cached import cached_matrix
 from envgen.model.address import Address
-from envgen.model.errors import BadInput, NoSolution
+from envgen.model.errors import BadInput, EnvgenError, NoSolution
 from envgen.model.facts import Matrix
 from envgen.model.findings import Finding
 from envgen.model.layout import FILES, LOCK, Layout
@@ -48,16 +47,25 @@ def _inputs_changed(_: TargetCase) -> Iterator[tuple[Address, str]]:
     yield from ()
 
 
-def stale(layout: Layout, request: LockRequest, reporter: Reporter, machine_target: MachineTarget) -> tuple[Finding, ...]:
-    """What is stale of the requested targets of the requested projects. Raises what `stale_of_project` raises."""
+def stale(
+    layout: Layout, request: LockRequest, reporter: Reporter, machine_target: MachineTarget
+) -> tuple[tuple[Finding, ...], tuple[EnvgenError, ...]]:
+    """What is stale of the requested targets of the requested projects, and what keeps it from being told of the others of them.
+
+    Raises BadInput where it can be told of none.
+    """
     raw = RawInputs(layout, request) if has_shortcut(request) else None
     names = [name for name in project_names(layout, request) if raw is None or unchanged(raw, name, reporter) is None]
     matrix = cached_matrix(layout) if names else None
     if matrix is None:
-        return ()
-    replays = Replays(matrix)
-    found = (stale_of_project(layout, matrix, name, request, reporter, machine_target, replays, raw) for name in names)
-    return tuple(chain.from_iterable(found))
+        return (), ()
+    replays, found, errors = Replays(matrix), list[Finding](), list[EnvgenError]()
+    for name in names:
+        try:
+            found += tuple(stale_of_project(layout, matrix, name, request, reporter, machine_target, replays, raw))
+        except EnvgenError as error:
+            errors.append(error)
+    return tuple(found), tuple(errors)
 
 
 def stale_of_project(

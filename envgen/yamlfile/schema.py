@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import cache, lru_cache
 from typing import Annotated, Any, TypeVar
 
 from packaging.specifiers import SpecifierSet
@@ -23,6 +24,7 @@ from envgen.yamlfile.document import Document
 from envgen.yamlfile.nodes import NO_INCLUDES, KeyPath
 
 _INCLUDES = ("include", "includes", "import", "imports", "extends", "inherit", "$include", "$ref")
+_FILES = 64  # that are remembered, as of `document.parsed`
 RANGE_HINT = 'for example ">=2.5,<3" or "2.7.*"'
 
 
@@ -36,7 +38,7 @@ class FileModel(BaseModel):
     def _known_keys(cls, data: Any) -> Any:
         if not isinstance(data, dict):
             raise PydanticCustomError("not_a_mapping", "expected a mapping (`key: value`)")
-        known = {info.alias or name for name, info in cls.model_fields.items()}
+        known = _keys(cls)
         for key in data:
             if key not in known:
                 hint = NO_INCLUDES if key in _INCLUDES else cls.meant_by(key, data[key]) or closest(key, known)
@@ -49,33 +51,42 @@ class FileModel(BaseModel):
         return ""
 
 
+@cache
+def _keys(shape: type[FileModel]) -> frozenset[str]:
+    """The keys that a mapping may have, as they are written."""
+    return frozenset(info.alias or name for name, info in shape.model_fields.items())
+
+
 Shape = TypeVar("Shape", bound=FileModel)
 
 
 def checked(document: Document, shape: type[Shape]) -> Shape:
     """The document as an instance of `shape`. Raises BadInput for the first value in the file that does not fit."""
-    try:
-        return shape.model_validate(document.data)
-    except ValidationError as error:
-        items = error.errors(include_url=False)
-        raise _problem(document, min(items, key=lambda item: document.at(*_path(document, item)))) from None
+    found: Shape | ValidationError = _validated(document, shape)
+    if isinstance(found, ValidationError):
+        items = found.errors(include_url=False)
+        raise _problem(document, min(items, key=lambda item: document.at(*_path(document, item))))
+    return found
 
 
 def problems(document: Document, shape: type[FileModel]) -> tuple[BadInput, ...]:
     """Every value in the file that does not fit `shape`, in file order, one problem for each place."""
-    try:
-        shape.model_validate(document.data)
-    except ValidationError as error:
-        return _problems(document, error)
-    return ()
-
-
-def _problems(document: Document, error: ValidationError) -> tuple[BadInput, ...]:
-    """In file order. A value of a union type has one error for each member: the first is kept."""
-    first: dict[Any, BadInput] = {}
+    error = _validated(document, shape)
+    if not isinstance(error, ValidationError):
+        return ()
+    first: dict[Any, BadInput] = {}  # a value of a union type has one error for each member: the first is kept
     for problem in sorted((_problem(document, item) for item in error.errors(include_url=False)), key=lambda found: found.where):  # type: ignore[arg-type, return-value]
         first.setdefault((problem.where, problem.what.partition(": ")[0]), problem)
     return tuple(first.values())
+
+
+@lru_cache(_FILES)
+def _validated(document: Document, shape: type[Shape]) -> Shape | ValidationError:
+    """What pydantic makes of a file, once for each text: lint reads the same files as what it judges."""
+    try:
+        return shape.model_validate(document.data)
+    except ValidationError as error:
+        return error.with_traceback(None)
 
 
 def _path(document: Document, item: Any) -> KeyPath:

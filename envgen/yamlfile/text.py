@@ -16,7 +16,7 @@ _LARGEST = 1_000_000  # bytes: about 40 times the largest file in matrices/; rea
 
 def source(path: Path, shown: str) -> str:
     """The text of a YAML file that a person wrote, at most 1 MB. Raises BadInput."""
-    with suppress(OSError):  # `text_of` tells of it
+    with suppress(OSError):  # of which reading it tells
         status = path.stat()
         if not stat.S_ISREG(status.st_mode):
             raise BadInput("cannot be read: it is not a file", where=shown, hint="move it away; a file belongs here")

@@ -183,6 +183,12 @@ def test_a_target_that_does_not_exist_gets_a_suggestion(site: Workspace, index: 
     assert done.err.endswith("hint: the nearest are cu126, cu128, cu129\n")
 
 
+@pytest.mark.parametrize("words", [("lock",), ("lock", "--check"), ("install",)])
+def test_a_word_for_a_target_of_one_project_needs_no_other_project(site: Workspace, words: tuple[str, ...]) -> None:
+    site.project("wrong", "python: {\n")
+    refused(site, 2, "no target `nightly` in matrices/targets.yaml", *words, "p", "--target", "nightly")
+
+
 def test_a_target_that_the_project_lacks_gets_a_suggestion(site: Workspace, index: Path) -> None:
     done = refused(site, 2, f"{FILE}:3:1: p has no target `cu129`", "lock", "p", "--target", "cu129", "--index", index)
     assert done.err.endswith("hint: did you mean `cu126`? Or add it: `envgen init --project p --target cu129`\n")

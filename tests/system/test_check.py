@@ -372,6 +372,21 @@ def test_what_needs_no_solve_is_fixed(root: Path, locked: Path, rule: str) -> No
     assert [row.rule for row in checked(root).findings if row.rule == rule] == []
 
 
+def fails(layout: Layout) -> bool:
+    """Whether `lock --check` ends with an error."""
+    try:
+        return bool(stale(layout, LockRequest(), Silent(), best_here)[1])
+    except EnvgenError:
+        return True
+
+
+def told_stale(layout: Layout, *targets: str) -> tuple[Finding, ...]:
+    """What `lock --check` says of a repository whose projects can all be read."""
+    found, errors = stale(layout, LockRequest(targets=targets), Silent(), best_here)
+    assert errors == ()
+    return found
+
+
 @pytest.mark.parametrize("rule", BREAKS)
 def test_lock_check_says_what_check_says_of_stale_locks(root: Path, rule: str) -> None:
     """One question, one answer: a target is stale for `check` exactly if `lock` would write it again."""
@@ -382,20 +397,19 @@ def test_lock_check_says_what_check_says_of_stale_locks(root: Path, rule: str) -
     names = {"matrix-unreadable", "unsatisfiable", "project-unreadable", "template-unreadable"}
     found = checked(root)
     if names & {row.rule for row in found.findings}:
-        with pytest.raises(EnvgenError):
-            stale(layout, LockRequest(), Silent(), best_here)
+        assert fails(layout)
         return
     told = {(row.target, row.text) for row in found.findings if row.rule in STALE or (row.rule in READING and row.target)}
-    assert {(row.target, row.text) for row in stale(layout, LockRequest(), Silent(), best_here)} == told
+    assert {(row.target, row.text) for row in told_stale(layout)} == told
 
 
 def test_what_is_not_stale_is_remembered(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     layout = Layout(root.resolve())
     edit(FILE, r"\Z", "# a comment\n")(root)
-    assert stale(layout, LockRequest(), Silent(), best_here) == ()
-    assert stale(layout, LockRequest(targets=("cpu",)), Silent(), best_here) == ()
+    assert told_stale(layout) == ()
+    assert told_stale(layout, "cpu") == ()
     monkeypatch.setattr("envgen.review.stale.cached_matrix", lambda _: pytest.fail("the matrices are read again"))
-    assert stale(layout, LockRequest(), Silent(), best_here) == ()
+    assert told_stale(layout) == ()
     assert stale_if_unchanged(layout, RawInputs(layout, LockRequest()), "p", Silent()) == ()
     write("environments/p/old/conda-lock.yml", "x\n")(root)
     assert stale_if_unchanged(layout, RawInputs(layout, LockRequest()), "p", Silent()) is None
@@ -408,11 +422,11 @@ def test_what_may_not_differ_is_asked_once_nothing_else_is_stale(root: Path) -> 
     layout = Layout(root.resolve())
     edit(FILE, r"\Z", "numerics: {also: [einops]}\n")(root)
     steps(edit(LOCK, r"/numpy-[\d.]+-", "/numpy-1.0.0-"), edit(LOCK, r"/einops-[\d.]+-", "/einops-0.1-"), seal)(root)
-    (one,) = stale(layout, LockRequest(), Silent(), best_here)
+    (one,) = told_stale(layout)
     differ = "the targets would not compute with the same: numpy: 1.0.0 (cpu), 2.2.6 (cu126) on linux-64; einops: 0.1 (cpu), 0.8.1 (cu126) on linux-64"
     assert (one.rule, str(one.at), one.text, one.fix) == ("numerics-differ", f"{FILE}:6:16", differ, "envgen update p")
     remove(f"{CUDA}/environment.yml")(root)
-    assert [row.rule for row in stale(layout, LockRequest(), Silent(), best_here)] == ["environment-missing"]
+    assert [row.rule for row in told_stale(layout)] == ["environment-missing"]
 
 
 def test_a_lock_that_follows_makes_everything_agree_again(root: Path, locked: Path) -> None:
@@ -601,6 +615,17 @@ def test_a_merge_conflict_in_any_file_is_named(root: Path, file: str, rule: str)
     (found,) = [row for row in checked(root).findings if row.severity == "error"]
     assert (found.rule, found.at and found.at.file, found.at and found.at.line) == (rule, file, 1)
     assert "unresolved merge conflict" in found.text
+
+
+def test_why_a_project_cannot_be_read_is_not_remembered_for_another_reason(root: Path) -> None:
+    path, told = root / FILE, []
+    makes = (lambda: path.symlink_to(path.name), path.mkdir, lambda: path.symlink_to("nowhere"))
+    for make in makes:
+        path.rmdir() if path.is_dir() else path.unlink()
+        make()
+        told += [row.text for row in checked(root).findings if row.rule == "project-unreadable"]
+    nowhere = "cannot be read: this symbolic link leads nowhere"
+    assert told == [nowhere, "cannot be read: it is not a file", nowhere]
 
 
 def test_a_lock_that_is_a_link_out_of_the_repository_is_not_read(root: Path) -> None:

@@ -259,13 +259,16 @@ WRONG = {
 }
 
 
+WITHOUT_NAMES = [(*words, *more) for words in (("doctor",), ("list",), ("lock", "--check")) for more in ((), ("--json",))]
+
+
 @pytest.mark.parametrize("kinds", [("python",), ("choice",), ("choice", "python")])
 def test_the_machine_and_the_other_projects_are_shown_where_one_is_wrong(workspace: Workspace, kinds: tuple[str, ...]) -> None:
     workspace.project("good", 'python: "3.12"\ntargets: [cpu]\nplatforms: [linux-64]\nchannels: [conda-forge]\n')
-    before = {words: workspace.envgen(*words) for words in (("doctor",), ("list",), ("doctor", "--json"), ("list", "--json"))}
+    before = {words: workspace.envgen(*words) for words in WITHOUT_NAMES}
     for name in kinds:
         workspace.project(name, WRONG[name][0])
-    for words, alone in some(before.items(), 4):
+    for words, alone in some(before.items(), 6):
         done = workspace.envgen(*words)
         assert (done.out, done.status) == (alone.out, max(WRONG[name][1] for name in kinds)), done.err
         assert done.err.count("error: ") == len(kinds)

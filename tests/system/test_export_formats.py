@@ -255,6 +255,12 @@ def test_what_cannot_be_exported_is_an_error_that_says_what_to_do(
     assert what in done.err
 
 
+def test_a_target_of_a_project_without_a_lock_is_to_be_locked_first(workspace: Workspace) -> None:
+    workspace.project("new", 'python: "3.12"\ntargets: [cpu]\nplatforms: [linux-64]\nchannels: [conda-forge]\n')
+    done = workspace.envgen("export", "new", "--target", "cpu", "--format", "explicit")
+    assert (done.status, done.err) == (2, "error: new has no locked target `cpu`\n\nhint: run `envgen lock new` first\n")
+
+
 def test_a_file_that_exists_is_only_replaced_where_that_is_requested(locked: Workspace, tmp_path: Path) -> None:
     path = tmp_path / "list.txt"
     path.write_text("kept\n")

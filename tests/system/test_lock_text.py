@@ -10,6 +10,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import cache
+from itertools import chain
 from string import ascii_letters, ascii_lowercase, digits
 
 import pytest
@@ -152,15 +153,18 @@ TERMS = st.one_of(
     st.builds("".join, st.tuples(st.sampled_from(["", "==", "!=", "<=", ">=", "<", ">", "=", "~="]), VERSIONS)),
     st.builds("".join, st.tuples(st.sampled_from(["", "==", "!=", "=", ">="]), VERSIONS, st.sampled_from(["*", ".*"]))),
 )
-RANGES = (
-    st.lists(TERMS, min_size=1, max_size=4)
-    .flatmap(
-        lambda terms: st.lists(st.sampled_from([",", "|", ", ", " | "]), min_size=len(terms) - 1, max_size=len(terms) - 1).map(
-            lambda joints: "".join(f"{joint}{term}" for joint, term in zip(["", *joints], terms, strict=True))
-        )
-    )
-    .filter(lambda found: not re.search(r"[,|] +=[^=]", found))
-)  # MatchSpec takes what follows ` =` for a build
+SOME_TERMS = st.lists(TERMS, min_size=1, max_size=4)
+JOINTS = [st.lists(st.sampled_from([",", "|", ", ", " | "]), min_size=count, max_size=count) for count in range(4)]
+
+
+@st.composite
+def joined_terms(draw: st.DrawFn) -> str:
+    """Terms of a range, and what joins them."""
+    first, *rest = draw(SOME_TERMS)
+    return "".join([first, *chain.from_iterable(zip(draw(JOINTS[len(rest)]), rest, strict=True))])
+
+
+RANGES = joined_terms().filter(lambda found: not re.search(r"[,|] +=[^=]", found))  # MatchSpec takes what follows ` =` for a build
 BUILDS = word(f"{LOWER}_*.", 1, 8).filter(lambda build: not build.endswith((".conda", ".tar.bz2")))
 NAMES = st.one_of(
     joined(word(f"{LOWER}_", 1, 1), word(f"{LOWER}_.-", 0, 12), word(LOWER, 1, 1)),

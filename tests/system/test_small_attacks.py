@@ -128,22 +128,37 @@ def test_a_link_inside_the_root_is_followed(locked: Workspace, index: Path) -> N
 LOOPS = ("environments/loop", "environments/q/project.yaml", "environments/p/loop", "environments/p/cpu/loop", "templates/loop.j2")
 
 
+NOWHERE = "cannot be read: this symbolic link leads nowhere\n"
+Q, LOOP = f"environments/q/project.yaml: {NOWHERE}", f"environments/loop: {NOWHERE}"
+FOUND = (f"(loop): {NOWHERE}    at environments/loop:1:1\n", f"(q): {NOWHERE}    at environments/q/project.yaml:1:1\n")
+
+
 @pytest.mark.parametrize(
-    ("words", "status"),
+    ("words", "status", "said"),
     [
-        ("list", 0),
-        ("check", 0),
-        ("lock loop", 2),
-        ("lock q", 2),
-        ("check q", 2),
-        ("diff HEAD", 0),
-        ("impact HEAD", 0),
-        ("verify", 0),
-        ("export q --format explicit", 2),
-        ("--root environments/loop list", 2),
+        ("list", 2, (LOOP, Q)),
+        ("doctor", 2, (LOOP, Q)),
+        ("check", 1, FOUND),
+        ("lock loop", 2, (LOOP,)),
+        ("lock q", 2, (Q,)),
+        ("lock --check", 2, (LOOP, Q)),
+        ("lock --offline", 2, (LOOP, Q)),
+        ("check q", 2, (Q,)),
+        ("check p", 0, ()),
+        ("resolve q", 2, (Q,)),
+        ("install q", 2, (Q,)),
+        ("verify --project q --target cpu environments/p/cpu/conda-lock.yml", 2, (Q,)),
+        ("init --project q --framework jax", 2, (Q,)),
+        ("diff HEAD", 0, ()),
+        ("impact HEAD", 0, ()),
+        ("verify", 0, ()),
+        ("export q --format explicit", 2, (Q,)),
+        ("--root environments/loop list", 2, ()),
     ],
 )
-def test_a_link_that_leads_to_itself_is_no_fault(locked: Workspace, words: str, status: int) -> None:
+def test_a_link_that_leads_to_itself_is_told_where_a_project_is_looked_for(
+    locked: Workspace, words: str, status: int, said: tuple[str, ...]
+) -> None:
     for name in LOOPS:
         place = locked.root / name
         place.parent.mkdir(exist_ok=True)
@@ -153,6 +168,7 @@ def test_a_link_that_leads_to_itself_is_no_fault(locked: Workspace, words: str, 
     done = locked.envgen(*words.split())
     assert "fault" not in done.err
     assert done.status == status, done.err
+    assert tuple(text for text in (LOOP, Q, *FOUND) if text in done.out + done.err) == said, done.err
 
 
 def test_an_index_folder_that_is_not_there_is_an_error_even_if_there_is_nothing_to_do(locked: Workspace) -> None:

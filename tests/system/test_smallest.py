@@ -95,8 +95,8 @@ asked = st.builds(
 def edits(draw: st.DrawFn) -> tuple[Asked, Asked]:
     """A project, and the project after one or two edits."""
     before = after = draw(asked)
-    for _ in range(draw(st.sampled_from([1, 1, 2]))):
-        after = draw(st.sampled_from([_other_bound, _one_more, _other_bound, _one_more, _one_less, _other_key]))(draw, after)
+    for _ in range(draw(COUNT)):
+        after = draw(EDITS)(draw, after)
     return before, after
 
 
@@ -123,6 +123,12 @@ def _other_key(draw: st.DrawFn, request: Asked) -> Asked:
     return replace(request, **{key: "3.11" if key == "python" else getattr(other, key)})
 
 
+COUNT = st.sampled_from([1, 1, 2])
+EDITS = st.sampled_from([_other_bound, _one_more, _other_bound, _one_more, _one_less, _other_key])
+DEPENDS = st.lists(st.sampled_from(BINDS), max_size=2)
+NEWEST = st.sampled_from([2, 3, 1])
+
+
 def frameworks() -> Iterator[Row]:
     """Two releases of one framework, for two Pythons, CPU and CUDA, on two platforms."""
     yield Row("cuda-version", "12.6")
@@ -139,13 +145,9 @@ def frameworks() -> Iterator[Row]:
 def channels(draw: st.DrawFn) -> tuple[list[Row], list[Row]]:
     """A channel, and the same channel later: with newer versions, and sometimes without a package that was there."""
     fixed = list(frameworks())
-    rows = [
-        Row(name, f"{version}.0", depends=tuple(filter(None, draw(st.lists(st.sampled_from(BINDS), max_size=2)))))
-        for name in LIBRARIES
-        for version in (1, 2, 3)
-    ]
+    rows = [Row(name, f"{version}.0", depends=tuple(filter(None, draw(DEPENDS)))) for name in LIBRARIES for version in (1, 2, 3)]
     rows = [replace(row, depends=tuple(bind for bind in row.depends if bind.split()[0] != row.name)) for row in rows]
-    newest = {name: draw(st.sampled_from([2, 3, 1])) for name in LIBRARIES}
+    newest = {name: draw(NEWEST) for name in LIBRARIES}
     old = [row for row in rows if int(row.version[0]) <= newest[row.name]]
     gone = draw(st.sampled_from([None, None, None, *rows]))
     return [*fixed, *old], [*fixed, *(row for row in rows if row != gone)]

@@ -84,11 +84,23 @@ def checked(site: Workspace, folder: Path, processors: int, *words: str, strike:
     return done, [int(line) for line in begun.read_text().split()]
 
 
+def found_alone(site: Workspace, *words: str) -> Run:
+    """What one process finds with an empty cache, asked once for all tests."""
+
+    def find(folder: Path) -> None:
+        done, begun = checked(site, folder, 1, *words)
+        assert begun == []
+        (folder / "run.json").write_text(json.dumps([done.status, done.out, done.err]))
+
+    found = Run(*json.loads((made_once(f"faults-found{''.join(words)}", find) / "run.json").read_text()))
+    assert found.status == 1
+    return found
+
+
 @pytest.mark.parametrize(("processors", "count"), [(2, 1), (16, 2)])
 def test_several_processes_find_what_one_finds(site: Workspace, tmp_path: Path, processors: int, count: int) -> None:
     """To the letter, in the same order, with an empty cache and with what they left in it."""
-    alone, begun = checked(site, tmp_path, 1, "--json")
-    assert (alone.status, begun) == (1, [])
+    alone = found_alone(site, "--json")
     done, begun = checked(site, tmp_path, processors, "--json")
     assert (done, len(begun)) == (alone, count)
     assert all(map(ends, begun))
@@ -97,20 +109,18 @@ def test_several_processes_find_what_one_finds(site: Workspace, tmp_path: Path, 
 
 @pytest.mark.parametrize("words", [(), ("--sarif",), ("--github",)])
 def test_what_they_find_is_written_as_what_one_finds(site: Workspace, tmp_path: Path, words: tuple[str, ...]) -> None:
-    alone, _ = checked(site, tmp_path, 1, *words)
-    assert alone.status == 1
-    assert checked(site, tmp_path, 16, *words)[0] == alone
+    assert checked(site, tmp_path, 16, *words)[0] == found_alone(site, *words)
 
 
-def test_the_faults_are_of_many_kinds(site: Workspace, tmp_path: Path) -> None:
-    found = json.loads(checked(site, tmp_path, 1, "--json")[0].out)["findings"]
+def test_the_faults_are_of_many_kinds(site: Workspace) -> None:
+    found = json.loads(found_alone(site, "--json").out)["findings"]
     assert len({row["rule"] for row in found} & BREAKS.keys()) > 30
 
 
 @pytest.mark.parametrize("strike", ["a worker", "no more processes"])
 def test_what_a_process_does_not_bring_is_found_all_the_same(site: Workspace, tmp_path: Path, strike: str) -> None:
     done, begun = checked(site, tmp_path, 3, strike=strike)
-    assert done == checked(site, tmp_path, 1)[0]
+    assert done == found_alone(site)
     assert all(map(ends, some(begun)))
 
 

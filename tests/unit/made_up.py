@@ -80,6 +80,14 @@ def _record(row: Row) -> Mapping[str, object]:
     }
 
 
+_NAMES = st.sampled_from([(), ("one",), ("one", "two"), ("one",), ("one", "two")])
+_VERSIONS = st.sampled_from([("1.0",), ("1.0", "2.0"), ("1.0", "2.0", "3.0")])
+_DEPENDS = st.lists(st.sampled_from(_BINDS), min_size=1, max_size=2)
+_SUBDIRS = st.sampled_from([("noarch",), ("noarch",), ("noarch",), PLATFORMS, PLATFORMS[:1]])
+_MOSTLY = st.integers(0, 9)
+_NEEDS = st.sampled_from([(), (), ("shared 1.*",), ("shared 2.*",)])
+
+
 @st.composite
 def channels(draw: st.DrawFn, three: bool = False) -> tuple[Matrix, Project, list[Row]]:
     """A world, a project in it with dependencies of its own, and the records of its channel."""
@@ -92,11 +100,11 @@ def channels(draw: st.DrawFn, three: bool = False) -> tuple[Matrix, Project, lis
     rows += [Row("cuda-version", str(cuda)) for cuda in (*CUDAS[1:], OLDER)]
     rows += [Row("shared", version) for version in ("1.0", "2.0")]
     rows += draw(_builds(matrix))
-    names = draw(st.sampled_from([(), ("one",), ("one", "two"), ("one",), ("one", "two")]))
+    names = draw(_NAMES)
     for name in names:
-        for version in draw(st.sampled_from([("1.0",), ("1.0", "2.0"), ("1.0", "2.0", "3.0")])):
-            depends = draw(st.lists(st.sampled_from(_BINDS), min_size=1, max_size=2))
-            subdirs = draw(st.sampled_from([("noarch",), ("noarch",), ("noarch",), PLATFORMS, PLATFORMS[:1]]))
+        for version in draw(_VERSIONS):
+            depends = draw(_DEPENDS)
+            subdirs = draw(_SUBDIRS)
             rows += [Row(name, version, depends=tuple(filter(None, depends)), subdir=subdir) for subdir in subdirs]
     dependencies = tuple(Dependency(name, name, replace(AT, line=line)) for line, name in enumerate(names, 30))
     return matrix, replace(project, dependencies=dependencies), rows
@@ -128,8 +136,8 @@ def _builds(draw: st.DrawFn, matrix: Matrix) -> list[Row]:
     """The builds that the matrix has, but for a few, some of which need one or the other version of a shared package."""
     found = []
     for name, version, cuda, python, platform in _claimed(matrix):
-        if draw(st.integers(0, 9)) > 0:
-            needs = draw(st.sampled_from([(), (), ("shared 1.*",), ("shared 2.*",)]))
+        if draw(_MOSTLY) > 0:
+            needs = draw(_NEEDS)
             build = f"{'cuda' + str(cuda).replace('.', '') if cuda else 'cpu'}_py{str(python).replace('.', '')}_0"
             found.append(Row(name, f"{version}.0", build, (f"python {python}.*", *needs), platform))
     return found

@@ -356,7 +356,7 @@ def test_the_pure_rooms_touch_neither_disk_nor_clock_nor_process() -> None:
         "yamlfile.edit",
         "yamlfile.rows",
         "curate.records.checks",
-        "curate.records.explanation",
+        "channels.explanation",
         "matrix.gpu_names",
         "matrix.drivers",
         "project.notes",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from envgen.model.errors import BadInput
-from envgen.model.layout import Layout, checked_name, find_root, starter
+from envgen.model.layout import PROJECT, Layout, checked_name, find_root, starter
 
 BAD = ["", ".", "..", "a/b", "/a", "/", "../x", "a\\b", "C:\\x", "C:", "\\\\host", "a\0", "a\nb", "a b", " a", "a ", "-a", ".a", "_a", "a..b", "index", "é", "~", "$HOME", "a*", "a\n"]  # fmt: skip
 
@@ -116,3 +117,45 @@ def test_a_lock_in_its_place_has_a_project_and_a_target(tmp_path: Path) -> None:
     assert layout.locked_targets("other") == ()
     for other in (place.parent / "environment.yml", tmp_path / "conda-lock.yml", place.parent.parent / "cpu" / "conda-lock.yml"):
         assert layout.lock_place(other) is None
+
+
+def _kinds(top: Path) -> None:
+    """Projects of every kind of file, and what is none."""
+    for name in ("good", "empty", "dangling", "folder", "pipe", "index"):
+        (top / name).mkdir(parents=True)
+    (top / "good" / PROJECT).write_text("")
+    (top / "dangling" / PROJECT).symlink_to("nowhere")
+    (top / "folder" / PROJECT).mkdir()
+    os.mkfifo(top / "pipe" / PROJECT)
+    (top / "loop").symlink_to("loop")
+    (top / ".#lock").symlink_to("somebody@here.1")
+    (top / "linked").symlink_to("good")
+
+
+@pytest.mark.skipif(os.name == "nt", reason="links and pipes")
+def test_a_project_whose_file_cannot_be_read_is_one(tmp_path: Path) -> None:
+    _kinds(tmp_path / "environments")
+    layout = Layout(tmp_path)
+    assert layout.projects() == ("dangling", "folder", "good", "linked", "loop", "pipe")
+    assert [layout.known_project(name).parent.name for name in ("good", "linked")] == ["good", "linked"]
+    nowhere, no_file = "cannot be read: this symbolic link leads nowhere", "cannot be read: it is not a file"
+    said = {
+        "dangling": f"environments/dangling/project.yaml: {nowhere}",
+        "loop": f"environments/loop: {nowhere}",
+        "folder": f"environments/folder/project.yaml: {no_file}",
+        "pipe": f"environments/pipe/project.yaml: {no_file}",
+        "empty": "environments/empty/project.yaml: there is no project `empty`",
+    }
+    for name, text in said.items():
+        with pytest.raises(BadInput) as caught:
+            layout.known_project(name)
+        assert str(caught.value).partition("\n")[0] == text
+        assert caught.value.hint
+
+
+@pytest.mark.skipif(os.name == "nt", reason="links")
+def test_a_repository_with_a_link_that_leads_nowhere_has_no_digest(tmp_path: Path) -> None:
+    _kinds(tmp_path / "environments")
+    layout = Layout(tmp_path)
+    assert {"loop", "linked", "good"} <= set(layout.project_folders())
+    assert [layout.raw_files(name) for name in ("loop", "linked", "dangling")] == [None] * 3

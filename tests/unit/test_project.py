@@ -101,6 +101,21 @@ def test_targets_as_a_list_and_as_a_mapping_mean_the_same() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("channels", "noted"),
+    [
+        ("[conda-forge, defaults]", ["5:25"]),
+        ("[defaults]", ["5:12"]),
+        ("[main, https://repo.anaconda.com/pkgs/main, conda-forge]", []),
+    ],
+)
+def test_condas_word_for_several_channels_is_noted_as_the_name_of_none(channels: str, noted: list[str]) -> None:
+    project = project_of(changed("[conda-forge]", channels))
+    assert [str(note.at).removeprefix(f"{FILE}:") for note in project.notes] == noted
+    assert all(note.text.startswith("`defaults` is read as one channel of that name") for note in project.notes)
+    assert project.channels == tuple(channels.strip("[]").split(", "))
+
+
 PYTHONS = {  # as it is written -> the range of minors that it is read as
     "3.12": "3.12",
     "==3.10.*": "==3.10.*",

@@ -20,7 +20,7 @@ from envgen.explain.conflict import smallest
 from envgen.explain.explain import conflict
 from envgen.explain.facts import facts
 from envgen.explain.model import Change, Conflict, Repair
-from envgen.explain.phrases import published_reason
+from envgen.explain.phrases import builds_reason, published_reason
 from envgen.explain.repairs import repairs
 from envgen.explain.report import conflict_json, conflict_text
 from envgen.explain.requirements import requirements
@@ -325,7 +325,7 @@ REAL_CONFLICTS = {
         project_text("{pytorch: '>=2.10'}", "cu130").replace("[cu130]", "{cu130: {virtual-packages: {__glibc: '2.17'}}}"),
         ["target cu130", "target cu130: virtual-packages __glibc 2.17", "pytorch"],
         ["cuda >=13 with provider conda-forge needs glibc >=2.28"],
-        ["target cu130: virtual-packages __glibc 2.28, if every machine has it", "target cu130 -> cu129", "add platform win-64"],
+        ["target cu130: virtual-packages __glibc 2.28, if every machine has it", "target cu130 -> cu129"],
     ),
     "a release that nobody knows": (
         project_text("{jax: '9.*'}", "cpu"),
@@ -351,7 +351,7 @@ REAL_CONFLICTS = {
         ),
         ["target cu126: virtual-packages __glibc 2.17", "pytorch from provider pypi", "pytorch 2.7.*"],
         ["pytorch 2.7.* from pypi is built on linux-64 for CUDA 11.8, 12.6, 12.8, with glibc 2.28 or newer"],
-        ["pytorch from provider conda-forge", "target cu126: virtual-packages __glibc 2.28, if every machine has it", "add platform win-64"],
+        ["pytorch from provider conda-forge", "target cu126: virtual-packages __glibc 2.28, if every machine has it"],
     ),
     "a companion that is built against another provider": (
         project_text("{pytorch: {version: '2.3', provider: pytorch, with: [xformers]}}", "cu118", channels="conda-forge, pytorch, nvidia"),
@@ -492,7 +492,7 @@ BROUGHT = {
         'python: "3.10"\nplatforms: [linux-aarch64]\nchannels: [conda-forge]\ndependencies: ["jaxlib=0.4.20=*cuda*"]\n',
         ["a CUDA target (`jaxlib=0.4.20=*cuda*`)", "jax 0.4.20"],
         ["jax 0.4.20 from conda-forge is built on linux-aarch64 without CUDA; CUDA builds for linux-aarch64 begin with 0.7.2"],
-        {"jax 0.4.20 -> 0.7.2; python 3.10 -> 3.11": "cu129: jax 0.7.2", "add platform linux-64": "cu118: jax 0.4.20"},
+        {"jax 0.4.20 -> 0.7.2; python 3.10 -> 3.11": "cu129: jax 0.7.2"},
     ),
     "an ARM server and an old jax": (
         project_text("{jax: '0.4.34'}", "gpu", "gpus: [GH200]\n", python="3.10", platforms="linux-aarch64"),
@@ -620,3 +620,29 @@ def test_of_many_releases_of_a_provider_the_first_and_the_last_are_named(real: M
     text = project_text(f"{{pytorch: {{version: '{versions}', provider: pytorch}}}}", "cpu")
     project = project_of(text, real)
     assert published_reason(Problem(real, project), project.frameworks[0]).text == said
+
+
+_CUDAS = [Version(text) for text in ("10.2", "11.1", "11.8", "12.0", "12.6", "12.9", "13.0")]
+_ANY, _EVERY_12 = frozenset({None, *_CUDAS}), frozenset(_CUDAS[3:6])
+
+
+@pytest.mark.parametrize(
+    ("targets", "spans", "said"),
+    [
+        ("cu126", [_ANY], "for any CUDA"),
+        ("cpu, cu126", [_ANY], "for CPU and any CUDA"),
+        ("cu126", [_ANY, *_CUDAS[:2]], "for CUDA 10.2, 11.1, some builds for any CUDA"),
+        ("cpu, cu126", [_ANY, _CUDAS[1], None], "for CPU and CUDA 11.1, some builds for any CUDA"),
+        ("cu126", [_CUDAS[6], _EVERY_12, _CUDAS[4], _CUDAS[2]], "for CUDA 11.8, 12.0 to 12.9, 13.0"),
+        ("cu126", [_CUDAS[2], _CUDAS[1], None], "for CUDA 11.1, 11.8"),
+    ],
+)
+def test_the_cuda_of_builds_is_told_in_order_and_once(
+    real: Matrix, targets: str, spans: list[Version | None | frozenset[Version | None]], said: str
+) -> None:
+    stated = tuple(span if isinstance(span, frozenset) else frozenset({span}) for span in spans)
+    built = replace(row("11.8", ("linux-64",), Version("3.12")), variants=frozenset[Version | None]().union(*stated), spans=stated)
+    release = Release(framework="pytorch", version=Version("2.5.0"), builds=(built,), at=AT)
+    matrix = replace(real, frameworks={"pytorch": replace(real.frameworks["pytorch"], releases=(release,))})
+    project = project_of(project_text("{pytorch: '*'}", targets), real)
+    assert builds_reason(Problem(matrix, project), project.frameworks[0]).text.endswith(f" on linux-64 {said}")

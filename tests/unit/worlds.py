@@ -43,13 +43,31 @@ _REQUESTED_PYTHONS = st.sampled_from(["", "", "", ">=3.11", "<3.12", "==3.10.*"]
 _DRIVERS = st.sampled_from([None, None, None, None, Version("535"), Version("526"), Version("470")])
 _ALIGNED = st.sampled_from([True, True, False])
 _FRAMEWORKS = st.sampled_from([("alpha",), ("alpha", "beta"), ("beta", "alpha"), ("alpha", "beta")])
+_BOTH = st.just(("alpha", "beta"))
 _CONSTRAINTS = st.sampled_from([0, 1, 2, 3])
 PROVIDERS = ("conda-forge", "vendor")
 _PUBLISHED = st.sampled_from([PROVIDERS, PROVIDERS, PROVIDERS, PROVIDERS[:1], PROVIDERS[1:]])
+_NONE = st.just(())
 _AGAINST = st.sampled_from([(), PROVIDERS[:1], PROVIDERS[1:], PROVIDERS])
 _TARGETS = st.sampled_from([2, 2, 3, 3, 1])
+_SOMETIMES = st.integers(0, 9)
+_SAME = st.booleans()
+_WANTED_PROVIDERS = st.sampled_from([None, None, *PROVIDERS])
+_CHANNELS = st.sampled_from([PROVIDERS, PROVIDERS, PROVIDERS[::-1], PROVIDERS[:1]])
+_GPUS = st.sampled_from([(), (), (), ("a100",), ("a100",), ("v100", "a100"), ("k40",)])
 
 
+@cache
+def _orders(names: tuple[str, ...]) -> st.SearchStrategy[list[str]]:
+    return st.permutations(names)
+
+
+@cache
+def _requested(platforms: tuple[str, ...]) -> st.SearchStrategy[tuple[str, ...]]:
+    return st.sampled_from([platforms, platforms, platforms[:1], platforms[-1:]])
+
+
+@cache
 @st.composite
 def releases(draw: st.DrawFn, framework: str, mixed: bool, cudas: tuple[Version | None, ...], most: int = 5) -> tuple[Release, ...]:
     """One to five releases; with `mixed`, rows of one release may link different cuDNN majors."""
@@ -109,12 +127,18 @@ def _sides(three: bool) -> tuple[st.SearchStrategy[list[Condition]], st.SearchSt
     )
 
 
+@cache
 @st.composite
 def constraints(draw: st.DrawFn, three: bool = False) -> Constraint:
     """One to two conditions on each side, on the axes that real rows use."""
     when, need = _sides(three)
     left, right = draw(when), draw(need)
-    return Constraint(when=tuple(left), need=tuple(right), because="x", at=AT, until=None, warn=draw(st.integers(0, 9)) == 0)
+    return Constraint(when=tuple(left), need=tuple(right), because="x", at=AT, until=None, warn=draw(_SOMETIMES) == 0)
+
+
+@cache
+def _rows(three: bool, most: int) -> st.SearchStrategy[list[Constraint]]:
+    return st.lists(constraints(three), max_size=most)
 
 
 @st.composite
@@ -125,7 +149,7 @@ def companions(draw: st.DrawFn, framework: Framework) -> Framework:
         return replace(build, needs=(("alpha", SpecifierSet(draw(_NEEDED))),))
 
     rows = tuple(replace(row, builds=tuple(map(needing, row.builds))) for row in framework.releases)
-    same = draw(st.booleans())
+    same = draw(_SAME)
     spelled = {name: tuple(replace(row, same_cuda=same) for row in found) for name, found in framework.providers.items()}
     return replace(framework, releases=rows, providers=spelled, companion_of="alpha")
 
@@ -141,12 +165,12 @@ def with_vendor(draw: st.DrawFn, world: tuple[Matrix, Project]) -> tuple[Matrix,
             for row in framework.releases
         )
         (spelling,) = framework.providers["conda-forge"]
-        against = st.just(()) if not framework.companion_of else _AGAINST
+        against = _AGAINST if framework.companion_of else _NONE
         providers = {name: (replace(spelling, channels=(name,), built_against=draw(against)),) for name in PROVIDERS}
         return replace(framework, releases=releases, providers=providers)
 
-    rows = tuple(replace(row, provider=draw(st.sampled_from([None, None, *PROVIDERS]))) for row in project.frameworks)
-    channels = draw(st.sampled_from([PROVIDERS, PROVIDERS, PROVIDERS[::-1], PROVIDERS[:1]]))
+    rows = tuple(replace(row, provider=draw(_WANTED_PROVIDERS)) for row in project.frameworks)
+    channels = draw(_CHANNELS)
     frameworks = {name: moved(framework) for name, framework in matrix.frameworks.items()}
     return replace(matrix, frameworks=frameworks), replace(project, frameworks=rows, channels=channels)
 
@@ -224,27 +248,27 @@ def worlds(
         "v100": Gpu(name="V100", capability=Version("7.0")),
         "a100": Gpu(name="A100", capability=Version("8.0")),
     }
-    drawn = draw(st.lists(constraints(three), max_size=draw(_CONSTRAINTS)))
+    drawn = draw(_rows(three, draw(_CONSTRAINTS)))
     rows = tuple(replace(row, at=Address("c.yaml", line, 1)) for line, row in enumerate(drawn, 1))
     matrix = Matrix(frameworks=frameworks, targets=targets, toolkits=toolkits, cudnn=(), gpus=gpus, constraints=rows)  # type: ignore[arg-type]
-    known = [NAMES[CUDAS[2]], "cpu"] if older else sorted(targets)
-    some = st.just(("alpha", "beta")) if companion else _FRAMEWORKS
-    wished = draw(st.permutations(names_of) if three else some)
+    known = ("cu126", "cpu") if older else tuple(sorted(targets))
+    some = _BOTH if companion else _FRAMEWORKS
+    wished = draw(_orders(names_of) if three else some)
     wishes = tuple(wish_of(name, draw(_REQUESTED), line) for line, name in enumerate(wished, 10))
     wishes = tuple(replace(row, host=frameworks[row.framework].companion_of) for row in wishes)
-    names = draw(st.permutations(known))[: draw(_TARGETS) if not three else 2]
+    names = draw(_orders(known))[: draw(_TARGETS) if not three else 2]
     return matrix, Project(
         name="demo",
         python=SpecifierSet(python := draw(_REQUESTED_PYTHONS)),
         python_text=python,
         frameworks=wishes,
         targets=tuple(RequestedTarget(name=name, at=Address("p.yaml", 20 + line, 1)) for line, name in enumerate(names)),
-        platforms=draw(st.sampled_from([platforms, platforms, platforms[:1], platforms[-1:]])),
+        platforms=draw(_requested(platforms)),
         channels=("conda-forge",),
         dependencies=(),
         pip=(),
         driver=draw(_DRIVERS),
-        gpus=draw(st.sampled_from([(), (), (), (gpus["a100"],), (gpus["a100"],), (gpus["v100"], gpus["a100"]), (gpus["k40"],)])),
+        gpus=tuple(gpus[name] for name in draw(_GPUS)),
         align=draw(_ALIGNED),
         exclude_newer=ExcludeNewer(),
         template="x",

@@ -7,7 +7,7 @@ into REGISTRY; `docs/matrices.md` has a row for every rule.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from functools import cached_property
 
@@ -87,6 +87,7 @@ class LintContext:
     """The facts and how they are written.
 
     `documents` and `first_lines` are by file name. `schemas` maps the path of each schema file to whether it is up to date.
+    `satisfied` is what was found of conditions, which several rules ask for.
     """
 
     matrix: Matrix
@@ -94,6 +95,7 @@ class LintContext:
     first_lines: Mapping[str, str]
     schemas: Mapping[str, bool]
     today: date
+    satisfied: dict[object, bool] = field(default_factory=dict)
 
     @cached_property
     def cells(self) -> tuple[TargetCell, ...]:

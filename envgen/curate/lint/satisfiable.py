@@ -43,8 +43,11 @@ def disjoint(one: Condition, other: Condition) -> bool:
 
 
 def satisfiable(context: LintContext, conditions: Sequence[Condition], *, violated: Condition | None = None) -> bool:
-    """Whether all conditions can hold somewhere while `violated` does not."""
-    return next(_where(context, conditions, violated), None) is not None
+    """Whether all conditions can hold somewhere while `violated` does not; several rules ask it of the same row."""
+    key = (tuple(map(id, conditions)), id(violated))  # of conditions that the facts hold, and so are there until the end
+    if key not in context.satisfied:
+        context.satisfied[key] = next(_where(context, conditions, violated), None) is not None
+    return context.satisfied[key]
 
 
 def floors(context: LintContext, conditions: Sequence[Condition]) -> list[Version]:

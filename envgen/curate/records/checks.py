@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
+from envgen.channels.explanation import blocking_package
 from envgen.curate.model import Aspect, AspectName, Fact, PublishedBuild, Selection, and_more, variant_label
-from envgen.curate.records.explanation import blocking_package
 from envgen.model.findings import Finding
 
 NO_SPELLING = Aspect(

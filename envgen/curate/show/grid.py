@@ -58,7 +58,8 @@ def judge(group: BuildGroup, query: Query) -> GridCell:
     nowhere = tuple(_elsewhere(group, query)) if group.variant and not gpus else ()
     hard = [item.rule for item in group.constraints if not item.rule.warn]
     candidates = [python for python in group.pythons if query.python in (None, python) and not nowhere]
-    left = tuple(p for p in candidates if all(holds(rule, {**known, "python": (p,)}) is not False for rule in hard))
+    with_each = ((python, {**known, "python": (python,)}) for python in candidates)
+    left = tuple(python for python, here in with_each if all(holds(rule, here) is not False for rule in hard))
     python = query.python or (left or group.pythons)[-1]
     results = (_result(item, {**known, "python": (python,)}, gpus) for item in group.constraints)
     return GridCell(group, left, (*nowhere, *(result for result in results if result)))

@@ -265,8 +265,10 @@ def _constraints(
 def _can_apply(matrix: Matrix, rule: Constraint, known: Known) -> bool:
     """Whether a constraint can say anything about a cell: its `when` is met, or a query may meet it."""
     queried = {"python", "driver", "gpu"} if "cuda" in known else {"python"}
-    when = all(c.axis in queried or (c.axis in known and fulfilled(c, known)) for c in rule.when)
-    return when and any(c.axis in queried or c.axis in known or c.axis in matrix.frameworks for c in rule.need)
+    for c in rule.when:  # most rows end here
+        if c.axis not in queried and not (c.axis in known and fulfilled(c, known)):
+            return False
+    return any(c.axis in queried or c.axis in known or c.axis in matrix.frameworks for c in rule.need)
 
 
 def _in_words(rule: Constraint, known: Known) -> BuildConstraint:

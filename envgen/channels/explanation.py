@@ -1,4 +1,8 @@
-"""The solver's explanation of why there is no solution, read for the package that is to blame. Pure."""
+"""What the solver says of why there is no solution, read for the package that is to blame. Pure.
+
+rattler tells it in words alone. No other module reads them, and tests hold them to what rattler says: with other words the reasons
+that are found here would go missing without an error.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +12,7 @@ from collections.abc import Iterable, Sequence
 _NODE = re.compile(r"^(?P<indent>(?:[│ ]  )*)[├└]─ (?P<text>.*)$")
 _NOT_FOUND = re.compile(r"No candidates were found for (.+?)\.?$")
 _BLOCKED = re.compile(r"^(?P<name>[\w.-]+) .*cannot be installed because there are no viable options:?$")
+_NOT_PROMISED = re.compile(r"(__\w+ .+?), for which no candidates were found")
 _PYTHON = ("python", "python_abi")
 
 
@@ -26,6 +31,12 @@ def blocking_package(explanation: str) -> str:
         if last not in _PYTHON:
             return (_blocked(branch) or [last])[-1]
     return (_blocked([sentence]) or ["something"])[-1]
+
+
+def not_promised(explanation: str) -> str:
+    """The virtual package, with its version, that something needs and nothing promises; "" where that is not the reason."""
+    found = _NOT_PROMISED.search(explanation)
+    return found[1] if found else ""
 
 
 def _blocked(texts: Iterable[str]) -> list[str]:
