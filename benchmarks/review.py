@@ -17,6 +17,7 @@ from pathlib import Path
 from benchmarks.measure import REPO, Row, Sample, once
 from envgen.model.platforms import PLATFORMS
 
+_ROUNDS = 3  # of what decides: of one, a machine that does something else besides makes a fifth more
 EXAMPLES = sorted(path.parent.name for path in (REPO / "environments").glob("*/project.yaml"))
 
 
@@ -83,7 +84,7 @@ def review_rows(folder: Path, copies: int) -> list[Row]:
     )
     found = [(f"check of {locks} locks, {copies} copies of {locks // copies}", spent(root, "check", afresh=True), "-")]
     make_different(root)
-    first = run(root, "check", afresh=True)
+    first = min((run(root, "check", afresh=True) for _ in range(_ROUNDS)), key=lambda one: one.processor)
     elapsed = f"the same, elapsed on {os.cpu_count()} processors, and the most memory of a process"
     found += [
         (f"check of {locks} locks that all differ", f"{first.processor:.2f} s", "below 2 s"),
