@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 
-from packaging.version import InvalidVersion, Version
+from packaging.version import Version
 from rattler import MatchSpec, RepoDataRecord
 
 from envgen.channels.channel import locate
@@ -110,7 +110,7 @@ class BuildIndex:
     def _build(self, record: RepoDataRecord, channel: str, platform: Platform) -> PublishedBuild | None:
         try:
             version = Version(str(record.version))
-        except InvalidVersion:
+        except ValueError:
             return None
         needs = tuple(dict.fromkeys(self._needs(record, channel, platform)))
         runs = allowed_pythons(record, self._checked)

@@ -12,6 +12,7 @@ from packaging.utils import canonicalize_name
 from envgen.formats.markers import PYTHON, UNIVERSAL, holds, of_platforms
 from envgen.formats.wheel_files import with_present_needs
 from envgen.model.address import Address
+from envgen.model.endless import no_endless_number
 from envgen.model.errors import BadInput
 from envgen.model.facts import Platform
 from envgen.model.packages import Lock, LockedPackage
@@ -53,6 +54,7 @@ def read_requirements(text: str, shown: str) -> tuple[Lock, ...]:
 
     Without hashes it need not list everything that will be installed.
     """
+    no_endless_number(text, shown)
     rows, indexes, more = _rows(text, shown)
     told = _PYTHON.search(text)
     python = told[1] if told else PYTHON

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from envgen.model.address import Address
+from envgen.model.endless import no_endless_number
 from envgen.model.errors import BadInput
 
 if sys.version_info >= (3, 11):
@@ -23,11 +24,12 @@ _PLACE = re.compile(r" \(at line (\d+), column (\d+)\)$| \(at end of document\)$
 
 def parsed_toml(text: str, shown: str, hint: str) -> dict[str, Any]:
     """What a text of TOML holds. Raises BadInput with the line, also for one that is nested without end or has endless numbers."""
+    no_endless_number(text, shown)
     try:
         return _loaded(text)
     except RecursionError:
         raise BadInput("not TOML that can be read: nested too deeply", where=Address(shown, 1, 1), hint=hint) from None
-    except ValueError as error:  # tomllib's own error is one; so is a number of more than 4300 digits
+    except ValueError as error:  # tomllib's own error is one
         found = _PLACE.search(str(error))
         line, column = (int(found[1]), int(found[2])) if found and found[1] else (text.count("\n") + 1 if found else 1, 1)
         what = f"not TOML: {_PLACE.sub('', str(error))}"

@@ -12,6 +12,7 @@ from packaging.requirements import InvalidRequirement, Requirement
 from envgen.formats.markers import holds, of_platforms
 from envgen.migrate.model import AskedIndex, AskedSpec, IndexOption, NotCarried, ReadAs
 from envgen.model.address import Address
+from envgen.model.endless import no_endless_number
 from envgen.model.platforms import PLATFORMS
 
 ReadFile = Callable[[str], "tuple[str, str] | None"]  # a path in a file -> the text there, and how messages call it
@@ -43,7 +44,11 @@ class PipLines:
     _depth: int = 0
 
     def add_text(self, text: str, shown: str) -> None:
-        """Read the text of a requirements.txt; a line that ends in a backslash goes on in the next."""
+        """Read the text of a requirements.txt; a line that ends in a backslash goes on in the next.
+
+        Raises BadInput, with its place, for a number without end.
+        """
+        no_endless_number(text, shown)
         held, begun = "", 0
         for number, line in enumerate(text.splitlines(), 1):
             begun = begun if held else number

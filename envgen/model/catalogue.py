@@ -13,7 +13,7 @@ from functools import cached_property
 from typing import Literal, Protocol, TypeVar, get_args
 
 from packaging.specifiers import SpecifierSet
-from packaging.version import InvalidVersion, Version
+from packaging.version import Version
 
 Manager = Literal["conda", "pip"]
 MANAGERS: tuple[Manager, ...] = get_args(Manager)
@@ -301,7 +301,7 @@ def parsed(version: str) -> Version | None:
     """A version by PEP 440, or None if it does not follow it."""
     try:
         return Version(version)
-    except InvalidVersion:
+    except ValueError:  # InvalidVersion, or a number of more digits than Python reads
         return None
 
 

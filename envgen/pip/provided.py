@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from urllib.parse import unquote
 
 from packaging.utils import canonicalize_name
-from packaging.version import InvalidVersion, Version
+from packaging.version import Version
 
 from envgen.model.catalogue import Catalogue, KnownPackage
 from envgen.model.packages import Record
@@ -24,7 +24,7 @@ def provided(records: Iterable[Record], catalogue: Catalogue) -> dict[str, str]:
     for record in sorted((record for record in records if _is_python(record)), key=lambda record: record.name):
         try:
             version = str(Version(record.version))
-        except InvalidVersion:
+        except ValueError:
             continue
         for name in _names(record, catalogue):
             found.setdefault(name, version)

@@ -11,7 +11,7 @@ from pydantic_core import PydanticCustomError
 from envgen.model.limits import BudgetLimits, LicenseLimits
 from envgen.yamlfile.schema import FileModel, Text
 
-_SIZE = r"(\d+(?:\.\d+)?) ?(GB|MB)"
+_SIZE = r"(\d{1,9}(?:\.\d{1,9})?) ?(GB|MB)"
 _FACTORS = {"GB": 10**9, "MB": 10**6}
 
 

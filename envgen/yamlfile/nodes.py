@@ -28,6 +28,7 @@ from yaml import (
 from yaml.resolver import Resolver
 
 from envgen.model.address import Address
+from envgen.model.endless import no_endless_number
 from envgen.model.errors import BadInput
 from envgen.yamlfile.text import place
 
@@ -58,6 +59,7 @@ def compose(text: str, shown: str, *, aliases: bool = False) -> Node | None:
 
     Raises BadInput with an address for what is not YAML and for what a reviewer would misread.
     """
+    no_endless_number(text, shown)
     loader = LOADER(text.removeprefix(_BYTE_ORDER_MARK))
     try:
         return _Composer(loader, shown, aliases=aliases).document()

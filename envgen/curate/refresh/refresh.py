@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from packaging.version import InvalidVersion, Version
+from packaging.version import Version
 
 from envgen.curate import facts
 from envgen.curate.model import UNKNOWN_CUDA, FrameworkProvider, PublishedBuild, variant_label
@@ -205,6 +205,6 @@ def _versions(inputs: Inputs, names: Sequence[str]) -> Iterator[tuple[str, list[
                 for record in inputs.builds.records(name, channel, platform):
                     try:
                         Version(str(record.version))
-                    except InvalidVersion:
+                    except ValueError:
                         continue
                     yield str(record.version), list(record.depends)

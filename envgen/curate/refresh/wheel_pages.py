@@ -15,9 +15,9 @@ from typing import Any
 from urllib.parse import urljoin
 from zipfile import BadZipFile, ZipFile
 
-from packaging.specifiers import InvalidSpecifier, SpecifierSet
+from packaging.specifiers import SpecifierSet
 from packaging.tags import Tag
-from packaging.utils import InvalidWheelFilename, canonicalize_name, parse_wheel_filename
+from packaging.utils import canonicalize_name, parse_wheel_filename
 from packaging.version import Version
 
 from envgen.curate.refresh.index_server import RemoteFile, read, shown
@@ -77,7 +77,7 @@ def _metadata_inside(url: str) -> str | None:
 def _wheels(page: str, row: Mapping[str, Any], pythons: Collection[Version]) -> Iterator[IndexedWheel]:
     try:
         _, version, _, tags = parse_wheel_filename(row["filename"])
-    except InvalidWheelFilename:
+    except ValueError:
         return
     if version.is_prerelease or version.local:
         return
@@ -102,9 +102,9 @@ def _allows(required: str | None, python: Version) -> bool:
     """Whether `requires-python` allows some release of a minor."""
     try:
         found = SpecifierSet(required or "")
-    except InvalidSpecifier:
+        return found.contains(python) or found.contains(f"{python}.{_PATCH}")
+    except ValueError:
         return True  # what pip and uv do with it
-    return found.contains(python) or found.contains(f"{python}.{_PATCH}")
 
 
 def _runs(tag: Tag, python: Version) -> bool:

@@ -11,6 +11,7 @@ from packaging.version import Version
 from envgen.matrix.drivers import check_driver
 from envgen.matrix.gpu_names import required_gpu
 from envgen.matrix.hardware import latest_driver
+from envgen.model.catalogue import parsed
 from envgen.model.errors import BadInput, closest
 from envgen.model.facts import Matrix, Platform
 from envgen.model.gpu import Gpu
@@ -74,6 +75,7 @@ def _check_name(kind: str, name: str, known: Collection[str]) -> None:
 def _version(text: str | None, shape: re.Pattern[str], where: str, hint: str) -> Version | None:
     if text is None:
         return None
-    if not shape.fullmatch(text.strip()):
+    found = parsed(text.strip()) if shape.fullmatch(text.strip()) else None
+    if found is None:
         raise BadInput(f"`{text}` is not a version", where=where, hint=hint)
-    return Version(text.strip())
+    return found
