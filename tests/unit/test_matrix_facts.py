@@ -244,7 +244,7 @@ def test_applied_edits_are_by_the_paths_of_the_old_data() -> None:
 
 
 @examples(200)
-@given(st.recursive(TEXT | st.integers(), lambda inner: st.lists(inner) | st.dictionaries(KEY, inner), max_leaves=30))
+@given(st.recursive(TEXT | st.integers(), lambda inner: st.lists(inner) | st.dictionaries(KEY, inner)))
 def test_a_value_on_one_line_is_read_back_as_it_was(value: Any) -> None:
     assert parse(f"k: {flow(value)}\n", "f.yaml").data == {"k": value}
 
