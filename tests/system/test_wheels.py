@@ -320,10 +320,12 @@ def test_a_damaged_file_of_a_pip_package_is_noticed_and_repaired(site: Site, fil
 @pytest.mark.skipif(sys.platform == "win32", reason="ps is POSIX's")
 def test_elsewhere_than_on_linux_ps_tells_whether_pip_computes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "platform", "darwin")
-    arrivals = PipArrivals(tmp_path, os.getpgrp())
-    before, begun = arrivals.arrived(), time.process_time()
-    while time.process_time() - begun < 1.5:
-        pass
-    assert arrivals.arrived() != before
+    with subprocess.Popen([sys.executable, "-c", "while True: pass"], start_new_session=True) as pip:
+        arrivals, end = PipArrivals(tmp_path, pip.pid), time.monotonic() + 60
+        before = arrivals.arrived()
+        while (after := arrivals.arrived()) == before and time.monotonic() < end:
+            time.sleep(0.1)
+        pip.kill()
+    assert after > before
     nobody = PipArrivals(tmp_path, 2**22 + 1)
     assert nobody.arrived() == 0
