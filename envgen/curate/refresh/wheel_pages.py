@@ -8,6 +8,7 @@ from __future__ import annotations
 import io
 import json
 import re
+import zlib
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from email.parser import HeaderParser
@@ -70,7 +71,7 @@ def _metadata_inside(url: str) -> str | None:
         with io.BufferedReader(RemoteFile(url), _PART) as file, ZipFile(file) as wheel:
             info = next((one for one in wheel.infolist() if _METADATA.fullmatch(one.filename)), None)
             return wheel.read(info).decode("utf-8") if info and info.file_size <= _LARGEST else None
-    except (OSError, BadZipFile, RuntimeError, NotImplementedError, ValueError):  # as zipfile says it: damaged, encrypted, unusual
+    except (OSError, EOFError, BadZipFile, zlib.error, RuntimeError, ValueError):  # as zipfile says it: damaged, encrypted, unusual
         return None
 
 
