@@ -149,18 +149,18 @@ def envgen_command(scratch: Path, wheels: Path | None) -> tuple[list[str], str, 
     if wheels is None:
         return [sys.executable, "-m", "envgen"], "the envgen that this Python imports", [str(REPO), *getsitepackages()]
     venv = scratch / "venv"
-    find = ["--no-index", "--no-cache-dir", "--find-links", str(wheels), "conda-envgen"]
-    find += ["pytest"] if any(wheels.glob("pytest-*.whl")) else []
+    # The wheels lack what only locking needs, so pip is not to look for it.
+    packed = ["--no-index", "--no-cache-dir", "--no-deps", *map(str, sorted(wheels.glob("*.whl")))]
     made = command([sys.executable, "-m", "venv", str(venv)], os.environ)
     if made.status == 0:
-        done = command([str(venv / "bin" / "python"), "-m", "pip", "install", "-q", *find], os.environ)
+        done = command([str(venv / "bin" / "python"), "-m", "pip", "install", "-q", *packed], os.environ)
         if done.status == 0:
             how = "installed by pip from the wheels into a virtual environment"
             return [str(venv / "bin" / "envgen")], how, [str(path) for path in venv.glob("lib/python3*/site-packages")]
         print(f"pip in a virtual environment: {done.err.strip()[-600:]}", flush=True)
     site = scratch / "site"
     start = [sys.executable, "-I", "-c", _START, str(site)]
-    done = command([sys.executable, "-m", "pip", "install", "-q", *find, "--target", str(site)], os.environ)
+    done = command([sys.executable, "-m", "pip", "install", "-q", *packed, "--target", str(site)], os.environ)
     if done.status == 0:
         return start, "installed by pip from the wheels into a folder", [str(site)]
     print(f"pip into a folder: {done.err.strip()[-600:]}", flush=True)

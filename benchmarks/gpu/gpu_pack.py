@@ -2,8 +2,8 @@
 
     python benchmarks/gpu/gpu_pack.py [--python-version 3.12] [--glibc 2.28] [--to dist/gpu-wheels]
 
-The wheels are envgen, built from this checkout, its dependencies, and pytest for its plugin, for the Python, the processor (x86-64) and the glibc of that
-machine. Needs a network, or a folder of wheels that pip is configured to look in.
+The wheels are envgen, built from this checkout, its dependencies in the versions of constraints.txt, less what only locking needs, and
+pytest for its plugin, for the Python, the processor (x86-64) and the glibc of that machine. Needs a network, or a folder of wheels that pip is configured to look in.
 """
 
 from __future__ import annotations
@@ -16,7 +16,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 REPO = Path(__file__).parents[2]
+CONSTRAINTS = REPO / "constraints.txt"
 LIMIT = 60_000_000  # bytes; what carries a folder to such a machine often has a limit
+LEFT_OUT = ("cryptography", "uv", "virtualenv")  # 28 MB that only locking needs, and gpu-check locks nothing
 
 
 def platforms(glibc: str) -> list[str]:
@@ -35,7 +37,15 @@ def download(wheel: Path, version: str, glibc: str, folder: Path) -> list[str]:
     tags = [word for tag in platforms(glibc) for word in ("--platform", tag)]
     abis = [word for abi in (f"cp{version.replace('.', '')}", "abi3", "none") for word in ("--abi", abi)]
     argv = [sys.executable, "-m", "pip", "download", "--quiet", "--only-binary=:all:", "--implementation", "cp", *abis, *tags]
-    return [*argv, "--python-version", version, "--dest", str(folder), str(wheel), "pytest"]
+    argv += ["--constraint", str(CONSTRAINTS), "--python-version", version, "--dest", str(folder)]
+    return [*argv, str(wheel), "pytest"]
+
+
+def leave_out(folder: Path) -> None:
+    """Remove the wheels that only locking needs."""
+    for path in folder.glob("*.whl"):
+        if path.name.partition("-")[0] in LEFT_OUT:
+            path.unlink()
 
 
 def pack(folder: Path, version: str, glibc: str) -> int:
@@ -46,6 +56,7 @@ def pack(folder: Path, version: str, glibc: str) -> int:
     subprocess.run(build, check=True, stdout=subprocess.DEVNULL)
     wheel = next(folder.glob("conda_envgen-*.whl"))
     subprocess.run(download(wheel, version, glibc, folder), check=True)
+    leave_out(folder)
     return sum(path.stat().st_size for path in folder.iterdir())
 
 

@@ -14,7 +14,7 @@ from system import forks
 from envgen.machine.system import current_platform
 
 sys.path.insert(0, str(REPO / "benchmarks" / "gpu"))
-from gpu_pack import download, platforms  # noqa: E402
+from gpu_pack import LEFT_OUT, download, leave_out, platforms  # noqa: E402
 
 SCRIPT = REPO / "benchmarks" / "gpu" / "gpu_check.py"
 
@@ -48,3 +48,11 @@ def test_wheels_are_packed_for_the_other_machine_only(tmp_path: Path) -> None:
     assert not any("macos" in word or "aarch64" in word for word in command)
     assert command[command.index("--python-version") + 1] == "3.13"
     assert "manylinux_2_29_x86_64" not in platforms("2.28") and platforms("2.31")[0] == "manylinux_2_31_x86_64"
+
+
+def test_what_only_locking_needs_is_not_packed(tmp_path: Path) -> None:
+    kept = {"uvloop-1.0-py3-none-any.whl", "conda_envgen-0.1.0-py3-none-any.whl"}
+    for name in {*kept, *(f"{name}-1.0-py3-none-any.whl" for name in LEFT_OUT)}:
+        (tmp_path / name).touch()
+    leave_out(tmp_path)
+    assert {path.name for path in tmp_path.iterdir()} == kept
