@@ -7,12 +7,12 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
-from itertools import takewhile
 from types import ModuleType
 from typing import Generic, TypeVar
 
 from packaging.version import Version
 
+from envgen.machine.visible import selected
 from envgen.model.gpu import Gpu
 from envgen.model.machine import Machine
 
@@ -87,20 +87,10 @@ def _interview(nvml: ModuleType) -> Machine:
 
 
 def _hide(machine: Machine, visible: str | None) -> Machine:
-    """Read the variable as CUDA does: numbers and prefixes of UUIDs, up to the first that selects no GPU."""
-    if visible is None:
-        return machine
-    selected = ([i for i, gpu in enumerate(machine.gpus) if _selects(word.strip(), i, gpu)] for word in visible.split(","))
-    shown = dict.fromkeys(index for found in takewhile(bool, selected) for index in found)
-    hidden = tuple(gpu for index, gpu in enumerate(machine.gpus) if index not in shown)
-    return replace(machine, gpus=tuple(machine.gpus[index] for index in shown), hidden=hidden)
-
-
-def _selects(word: str, index: int, gpu: Gpu) -> bool:
-    """Whether a word selects a GPU. The name of a MIG instance does not tell its GPU: it selects every GPU with instances."""
-    if word.startswith("MIG-"):
-        return bool(gpu.mig)
-    return word == str(index) or (word.startswith("GPU-") and gpu.uuid.startswith(word))
+    """The machine as a CUDA program sees it."""
+    shown = selected(machine.gpus, visible)
+    hidden = tuple(gpu for place, gpu in enumerate(machine.gpus) if place not in shown)
+    return replace(machine, gpus=tuple(machine.gpus[place] for place in shown), hidden=hidden)
 
 
 def _ask(nvml: ModuleType, question: Callable[[ModuleType], T], about: str) -> _Reply[T]:

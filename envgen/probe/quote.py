@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import re
+
 from envgen.model.text import one_line
 
+_WARNING = re.compile(r".+:\d+: \w*Warning: (.*)")  # `FILE:LINE: CATEGORY: MESSAGE`, and a line of code below it
 _LONGEST = 300  # characters; the JSON report has the whole text
 
 
@@ -14,8 +17,10 @@ def excerpt(text: str) -> str:
 
 
 def last_line(text: str) -> str:
-    """The last line that is not blank, "" if there is none."""
+    """The last line that is not blank, "" if there is none; of a warning of Python, what it says, not the line of code below it."""
     lines = [line for line in text.splitlines() if line.strip()]
+    if len(lines) > 1 and lines[-1][0] == " " and (warning := _WARNING.match(lines[-2])):
+        return excerpt(warning[1])
     return excerpt(lines[-1]) if lines else ""
 
 

@@ -20,7 +20,7 @@ _IS_CUDA: dict[BuildKind, bool | None] = {"cpu": False, "cuda": True, "unknown":
 
 def probe_table(result: ProbeResult) -> TextTable:
     """One row for each framework."""
-    return table(_HEADINGS, (_row(verdict) for verdict in result.verdicts), fold=("version", "GPUs seen"), spare=("expected",))
+    return table(_HEADINGS, (_row(verdict) for verdict in result.verdicts), fold=("version",), spare=("expected",))
 
 
 def _row(verdict: Verdict) -> tuple[str, ...]:
@@ -30,7 +30,7 @@ def _row(verdict: Verdict) -> tuple[str, ...]:
         answer.version or "-",
         build_text(answer.build, answer.cuda) or "-",
         build_text(verdict.expected.build, verdict.expected.cuda) or "?",
-        "\n".join(device.name for device in answer.devices) or ("none" if answer.available is not None else "-"),
+        str(len(answer.devices) or ("none" if answer.available is not None else "-")),
         matmul_text(answer),
         verdict.state,
     )

@@ -151,9 +151,10 @@ def import_only(case: Comparison) -> Iterator[Issue]:
 
 
 def not_shown(case: Comparison) -> Iterator[Issue]:
-    """A GPU is required, and no product of matrices shows that it computes on one."""
+    """A GPU is required, and nothing shows that it computes on one. Of a CPU build that was not asked this is told already."""
     answer = case.answer
-    unasked, silent = not answer.asked_for_gpu, answer.sees_gpu and not answer.ran_on and not answer.problem("matmul")
+    unasked = not answer.asked_for_gpu and case.build != "cpu"
+    silent = answer.sees_gpu and not answer.ran_on and not answer.problem("matmul")
     if case.cuda_required and (unasked or silent):
         why = "envgen has no probe script for it" if unasked else "it has multiplied no matrices"
         text = f"nothing shows that it computes on a GPU: {why}"

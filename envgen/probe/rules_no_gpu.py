@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from packaging.version import Version
 
+from envgen.machine.visible import selected
 from envgen.model.facts import driver_text
 from envgen.model.gpu import Gpu
 from envgen.probe.gpu_code import first_capability, newest_code, without_code
@@ -19,7 +20,7 @@ def cpu_build(case: Comparison) -> Iterator[Issue]:
     """A CPU build sees no GPU on any machine."""
     if case.build == "cpu" and case.expected.build == "cuda":
         text = f"is a CPU build ({case.package}), which sees no GPU on any machine"
-        hint = "lock the target again; `envgen verify` finds CPU builds in CUDA locks"
+        hint = "lock or install a CUDA build of it; `envgen verify` finds CPU builds in CUDA locks"
         yield Issue(rule="cpu-build", severity="error", text=text, hint=hint)
 
 
@@ -65,19 +66,12 @@ def no_gpu(case: Comparison) -> Iterator[Issue]:
 
 
 def hidden(case: Comparison) -> Iterator[Issue]:
-    """CUDA_VISIBLE_DEVICES hides every GPU: CUDA reads it up to the first entry that names none."""
+    """CUDA_VISIBLE_DEVICES hides every GPU."""
     visible = case.launch.visible_devices
-    if case.build != "cpu" and visible is not None and _first_is_invalid(visible, len(case.machine.gpus)):
+    if case.build != "cpu" and visible is not None and not selected(case.machine.gpus, visible):
         text = f"sees no GPU: CUDA_VISIBLE_DEVICES={visible or '(empty)'} hides all of them"
         hint = "unset it, or name a GPU: CUDA_VISIBLE_DEVICES=0"
         yield Issue(rule="hidden", severity=case.missing_gpu, text=text, hint=hint)
-
-
-def _first_is_invalid(visible: str, count: int) -> bool:
-    first = visible.partition(",")[0].strip()
-    if first.startswith(("GPU-", "MIG-")):
-        return False
-    return not re.fullmatch(r"[0-9]{1,9}", first) or int(first) >= count
 
 
 def stub_driver(case: Comparison) -> Iterator[Issue]:
@@ -87,6 +81,20 @@ def stub_driver(case: Comparison) -> Iterator[Issue]:
             text = f"sees no GPU: it loaded {library.path}, a stub that is only for linking"
             hint = f"{found_through(case, library.folder)}; remove that folder"
             yield Issue(rule="stub-driver", severity=case.missing_gpu, text=text, hint=hint, folder=library.folder)
+
+
+_DRIVER = re.compile(r"libcuda\.so\.(\d{3,4}(?:\.\d{1,4}){1,2})")
+
+
+def other_driver(case: Comparison) -> Iterator[Issue]:
+    """It loaded the libcuda of another driver than the machine's, as a toolkit's `compat` folder holds it."""
+    for library in case.answer.libraries:
+        version = _DRIVER.fullmatch(library.name)
+        if version and case.machine.driver and Version(version[1]) != case.machine.driver:
+            theirs, ours = version[1], driver_text(case.machine.driver)
+            text = f"sees no GPU: it loaded libcuda of driver {theirs} from {library.folder}, and the driver here is {ours}"
+            hint = f"{found_through(case, library.folder)}; remove that folder"
+            yield Issue(rule="other-driver", severity=case.missing_gpu, text=text, hint=hint, folder=library.folder)
 
 
 def no_code_for_any(case: Comparison) -> Iterator[Issue]:
@@ -163,6 +171,7 @@ NO_GPU: tuple[ProbeRule, ...] = (
     no_gpu,
     hidden,
     stub_driver,
+    other_driver,
     no_code_for_any,
     foreign_library,
     missing_library,

@@ -152,6 +152,12 @@ REASONS: Mapping[str, tuple[Answer, Machine, Mapping[str, object], str]] = {
         {},
         "sees no GPU: it loaded /usr/local/cuda/lib64/stubs/libcuda.so.1, a stub that is only for linking",
     ),
+    "other-driver": (
+        replace(BLIND, libraries=(Library("/usr/local/cuda-12.4/compat/libcuda.so.550.54.15", "driver"),)),
+        HOST,
+        {"library_path": (("/usr/local/cuda/compat", "/usr/local/cuda-12.4/compat"),)},
+        "sees no GPU: it loaded libcuda of driver 550.54.15 from /usr/local/cuda-12.4/compat, and the driver here is 560.35.03",
+    ),
     "no-code": (
         replace(BLIND, code=("sm_80", "sm_90")),
         HOST,
@@ -242,10 +248,45 @@ def test_on_windows_cuda_13_needs_driver_580(verdict: Evaluate) -> None:
 
 @pytest.mark.parametrize(
     ("visible", "hides"),
-    [("", True), ("-1", True), ("1", True), ("NoDevFiles", True), ("7,0", True), ("0", False), ("0,7", False), ("GPU-1a2b", False)],
+    [
+        *(("", True), ("-1", True), ("1", True), ("NoDevFiles", True), ("7,0", True), ("0", False), ("0,7", False)),
+        *(("GPU-1a2b", False), ("GPU-1a2b3c4d-0", False), ("GPU-2", True), ("GPU-2,0", True), ("0,GPU-2", False)),
+        *(("MIG-1a2b", True), ("MIG-GPU-1a2b/0/0", True)),  # no GPU is cut into instances
+    ],
 )
 def test_cuda_reads_visible_devices_up_to_the_first_that_is_not_there(verdict: Evaluate, visible: str, hides: bool) -> None:
-    assert (verdict(BLIND, visible_devices=visible).issues[0].rule == "hidden") == hides
+    machine = replace(HOST, gpus=(replace(T4, uuid="GPU-1a2b3c4d-0000"),))
+    assert (verdict(BLIND, None, machine, visible_devices=visible).issues[0].rule == "hidden") == hides
+
+
+def test_what_a_machine_does_not_tell_hides_nothing(verdict: Evaluate) -> None:
+    """A GPU that keeps its UUID to itself, and instances, whose names do not tell their GPU."""
+    assert verdict(BLIND, visible_devices="GPU-2").issues[0].rule == "unexplained"
+    cut = replace(HOST, gpus=(replace(T4, uuid="GPU-1", mig=2),))
+    assert verdict(BLIND, None, cut, visible_devices="MIG-1a2b").issues[0].rule == "unexplained"
+
+
+@pytest.mark.parametrize(
+    "file",
+    ["libcuda.so.560.35.03", "libcuda.so.560.35.3", "libcuda.so.1", "libcuda.so.1.1", "libcuda.so", "libcudart.so.550.54.15"],
+)
+def test_a_libcuda_of_the_same_driver_or_of_none_is_no_reason(verdict: Evaluate, file: str) -> None:
+    """On WSL its file is libcuda.so.1.1 whatever the driver."""
+    answer = replace(BLIND, libraries=(Library(f"/usr/lib/wsl/lib/{file}", "driver"),))
+    assert verdict(answer).issues[0].rule == "unexplained"
+
+
+def test_a_newer_libcuda_that_sees_the_gpu_is_right(verdict: Evaluate) -> None:
+    """That is what a `compat` folder is for."""
+    assert verdict(replace(SEES, libraries=(Library("/usr/local/cuda-13.0/compat/libcuda.so.580.95.05", "driver"),))).state == "ok"
+
+
+def test_a_warning_of_python_is_quoted_not_its_line_of_code(verdict: Evaluate) -> None:
+    told = "/env/torch/cuda/__init__.py:182: UserWarning: CUDA initialization: Error 803\n  return torch._C._cuda_getDeviceCount() > 0\n"
+    found = verdict(replace(BLIND, process=ProcessResult(0, told)))
+    assert found.reason == "sees no GPU, although this machine has one (Tesla T4): CUDA initialization: Error 803"
+    found = verdict(replace(BLIND, process=ProcessResult(0, "W: first\n  second\n")))
+    assert found.reason == "sees no GPU, although this machine has one (Tesla T4): second"
 
 
 def test_a_foreign_library_comes_with_what_led_to_it(verdict: Evaluate) -> None:
@@ -406,6 +447,12 @@ FINDINGS: Mapping[str, tuple[Answer, InstalledEnvironment, Machine, tuple[str, s
     "not shown to compute": (ONLY_IMPORTED, REQUIRED, HOST, ("not-shown", "error")),
     "nothing said": (SEES, environment(PLAIN_WHEEL), HOST, ("no-target", "note")),
 }
+
+
+def test_a_cpu_build_that_was_only_imported_has_one_error(verdict: Evaluate) -> None:
+    """Nothing more has to show that it computes on no GPU."""
+    found = verdict(replace(ONLY_IMPORTED, build="cpu", cuda=None), REQUIRED, HOST)
+    assert rules(found) == [("cpu-build", "error")]
 
 
 def test_a_folder_is_named_once(verdict: Evaluate) -> None:

@@ -1,0 +1,29 @@
+"""Which GPUs CUDA_VISIBLE_DEVICES leaves to a CUDA program. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import takewhile
+
+from envgen.model.gpu import Gpu
+
+
+def selected(gpus: Sequence[Gpu], visible: str | None) -> tuple[int, ...]:
+    """The places of the GPUs that the variable selects, in its order; all if it is None, which is not set.
+
+    It is read as CUDA does: numbers and prefixes of UUIDs, up to the first that selects no GPU.
+    """
+    if visible is None:
+        return tuple(range(len(gpus)))
+    found = ([place for place, gpu in enumerate(gpus) if _selects(word.strip(), place, gpu)] for word in visible.split(","))
+    return tuple(dict.fromkeys(place for places in takewhile(bool, found) for place in places))
+
+
+def _selects(word: str, place: int, gpu: Gpu) -> bool:
+    """Whether a word selects a GPU. The name of a MIG instance does not tell its GPU: it selects every GPU with instances.
+
+    Nor is anything known of a GPU that did not tell its UUID: any UUID may be its own.
+    """
+    if word.startswith("MIG-"):
+        return bool(gpu.mig)
+    return word == str(place) or (word.startswith("GPU-") and (not gpu.uuid or gpu.uuid.startswith(word)))
