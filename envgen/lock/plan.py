@@ -147,7 +147,7 @@ def _plan(
         for name, found in held.items()
         if _is_unchanged(layout, found, counting[name], settled) and not resolved_for_other(matrix, found, counting[name], locked)
     }
-    if unchanged != set(requested):
+    if not unchanged.issuperset(requested):
         settled = _answered(matrix, asked, settled, locked)
     return Plan(
         project=project,
