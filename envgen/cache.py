@@ -23,8 +23,7 @@ from typing import Any, TypeVar
 from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
-from envgen import __version__
-from envgen.model import facts, project
+from envgen import __version__, model
 from envgen.model.errors import BadInput
 
 Value = TypeVar("Value")
@@ -158,14 +157,13 @@ _PLAIN: Mapping[type, str] = {kind: kind.__name__ for kind in (str, int, bool, f
 
 def _modules() -> tuple[str, ...]:
     """The modules of the model that are imported now."""
-    return _modules_at(len(sys.modules), next(reversed(sys.modules)))
+    return tuple(name for name in _of_model() if name in sys.modules)
 
 
 @cache
-def _modules_at(_count: int, _newest: str) -> tuple[str, ...]:
-    """The same, looked for once for each state of `sys.modules`: it is asked for with every value."""
-    packages = tuple({f"{module.__package__}." for module in (facts, project)})
-    return tuple(name for name in sys.modules if name.startswith(packages))
+def _of_model() -> tuple[str, ...]:
+    """All modules of the model."""
+    return tuple(sorted(f"{model.__name__}.{path.stem}" for path in Path(*model.__path__).glob("*.py")))
 
 
 @cache

@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import datetime, timezone
 from functools import cache
 from pathlib import Path
 from typing import TypeVar
@@ -25,6 +26,7 @@ from hypothesis import settings
 from nvml.build import FakeNvml, build_fake_nvml, fake_nvml
 from system import forks
 
+from envgen.curate.lint.cached import linted
 from envgen.matrix.cached import cached_matrix
 from envgen.model.layout import Layout
 
@@ -194,26 +196,28 @@ class Workspace:
 
 
 @cache
-def _facts_of_this_repository() -> tuple[str, bytes]:
-    """An entry of the cache, and its name: this repository's facts as they were read."""
+def _facts_of_this_repository() -> Mapping[str, bytes]:
+    """Entries of the cache by their names: this repository's facts as they were read, and what `matrix lint` finds in them today."""
 
     def read(folder: Path) -> None:
         with patch.dict(os.environ, ENVGEN_CACHE=str(folder)):
-            cached_matrix(Layout(REPO))
+            layout = Layout(repository(folder / "repository", {}).root)
+            cached_matrix(layout)
+            linted(layout, datetime.now(timezone.utc).date())
 
-    (entry,) = (made_once("facts", read) / "values").iterdir()
-    return entry.name, entry.read_bytes()
+    entries = (made_once("facts", read) / "values").iterdir()
+    return {entry.name: entry.read_bytes() for entry in entries}
 
 
 def _know_the_facts(cache_folder: Path) -> None:
     """Let a new cache begin with this repository's facts: reading them takes a third of a short run, and most tests have new caches.
 
-    The entry is used where the facts are the same to the letter; test_cache.py and test_start_up.py tell how they are read and kept.
+    The entries are used where the facts are the same to the letter; test_cache.py and test_start_up.py tell how they are read and kept.
     """
     with suppress(OSError):
         (cache_folder / "values").mkdir(parents=True)
-        name, data = _facts_of_this_repository()
-        (cache_folder / "values" / name).write_bytes(data)
+        for name, data in _facts_of_this_repository().items():
+            (cache_folder / "values" / name).write_bytes(data)
 
 
 def clean_environment(folder: Path) -> dict[str, str]:
