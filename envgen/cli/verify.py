@@ -42,6 +42,7 @@ def verify(
     repository.
     """
     one_format(as_json, sarif, github)
+    from envgen.cli.failures import exit_with
     from envgen.project.cached import cached_project
     from envgen.verify import report
     from envgen.verify.verify import VerifyRequest, verified
@@ -49,7 +50,9 @@ def verify(
     layout = layout_or_none(context, root)
     facts, matrix = facts_of(layout)
     asked = VerifyRequest(paths=paths, target=target, project=project, virtual=virtual, hashes=checksums)
-    items = verified(layout, matrix, cache(partial(cached_project, facts, matrix)), asked)
+    items, errors = verified(layout, matrix, cache(partial(cached_project, facts, matrix)), asked)
+    if errors and not items:
+        exit_with(context, errors)
     if as_json or sarif or github:
         text = (report.verify_json if as_json else report.verify_sarif if sarif else report.verify_github)(items)
         echo(text, nl=bool(text), orders=github)
@@ -57,5 +60,6 @@ def verify(
         echo(report.verify_text(items, table_width()), people=True)
         text = report.findings_text(items)
         echo(f"\n{text}" if text else "", people=True, nl=bool(text))
+    exit_with(context, errors)
     if any(item.errors or (strict and item.findings) for item in items):
         context.exit(1)

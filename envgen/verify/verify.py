@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -43,20 +43,33 @@ ProjectByName = Callable[[str], Project]
 """The project of the repository with that name; raises BadInput where there is none, or where it cannot be read."""
 
 
-def verified(layout: Layout | None, matrix: Matrix, project: ProjectByName, asked: VerifyRequest) -> tuple[Verified, ...]:
-    """Every platform of every path; without a path, of the repository's locks. Raises BadInput about a path that cannot be read."""
+def verified(
+    layout: Layout | None, matrix: Matrix, project: ProjectByName, asked: VerifyRequest
+) -> tuple[tuple[Verified, ...], tuple[BadInput, ...]]:
+    """Every platform of every path, and what keeps other paths from being read; without a path, of the repository's locks.
+
+    Raises BadInput where there is nothing to verify.
+    """
     paths = asked.paths or (_own(layout, asked, matrix, project) if layout else ())
     if not paths:
         raise BadInput(
             "nothing to verify", hint="give a lock, a list or the folder of an environment, or run in a repository with locks"
         )
-    judgements = Judgements()
-    return tuple(
-        item
-        for path in paths
-        for lock in read_any(path, _shown(path, layout), hashes=asked.hashes, hardware=matrix.catalogue.wheels.extras)
-        for item in _judged(lock, _claims(lock, path.absolute(), layout, asked, matrix, project), matrix, judgements)
-    )
+    judgements, found, errors = Judgements(), list[Verified](), list[BadInput]()
+    for path in paths:
+        try:
+            found += tuple(_of_path(path, layout, matrix, project, asked, judgements))
+        except BadInput as error:
+            errors.append(error)
+    return tuple(found), tuple(errors)
+
+
+def _of_path(
+    path: Path, layout: Layout | None, matrix: Matrix, project: ProjectByName, asked: VerifyRequest, judgements: Judgements
+) -> Iterator[Verified]:
+    """Every platform of what is at a path. Raises BadInput where it cannot be read, nor what it is meant to be."""
+    for lock in read_any(path, _shown(path, layout), hashes=asked.hashes, hardware=matrix.catalogue.wheels.extras):
+        yield from _judged(lock, _claims(lock, path.absolute(), layout, asked, matrix, project), matrix, judgements)
 
 
 def verified_as(lock: Lock, project: Project, target: str, matrix: Matrix, judgements: Judgements) -> tuple[Verified, ...]:
@@ -72,9 +85,17 @@ def _own(layout: Layout, asked: VerifyRequest, matrix: Matrix, by_name: ProjectB
     if asked.target is None:
         return tuple(places)
     word, projects = asked.target, dict.fromkeys(path.parent.parent.name for path in places)
-    is_name = any(row.name == word for name in projects for row in by_name(name).targets)
+    is_name = any(word in _targets(by_name, name) for name in projects)
     chosen = {name: _chosen(word, layout.locked_targets(name), matrix, is_name=is_name) for name in projects}
     return tuple(path for path in places if path.parent.name == chosen[path.parent.parent.name])
+
+
+def _targets(by_name: ProjectByName, name: str) -> frozenset[str]:
+    """The names of a project's targets; none where it cannot be read, which is told of its locks."""
+    try:
+        return frozenset(row.name for row in by_name(name).targets)
+    except BadInput:
+        return frozenset()
 
 
 def _chosen(word: str, names: Iterable[str], matrix: Matrix, *, is_name: bool) -> str | None:

@@ -374,6 +374,30 @@ def test_what_cannot_be_meant_is_refused(outside: Workspace, words: list[str], s
     assert "\n\nhint: " in run.err
 
 
+def test_what_cannot_be_read_does_not_hide_what_is_found_in_the_rest(outside: Workspace) -> None:
+    (outside.root / "bad.yml").write_text("hello\n", encoding="utf-8")
+    run = outside.envgen("verify", "--json", "gone.yml", WRONG, "bad.yml", WRONG)
+    assert run.status == 2
+    assert {row["lock"] for row in rows(run)} == {WRONG} and rules(run)
+    assert run.err.startswith("error: gone.yml: there is no such file\n")
+    assert "error: bad.yml:1:1: not a lock: " in run.err
+    assert WRONG in outside.envgen("verify", "gone.yml", WRONG).out
+
+
+@pytest.mark.parametrize("words", [(), ("--target", "cpu")])
+def test_a_project_that_cannot_be_read_does_not_hide_what_is_found_in_the_others(
+    workspace: Workspace, words: tuple[str, ...]
+) -> None:
+    for name in ("a", "b"):
+        workspace.project(name, PROJECT)
+        (workspace.root / "environments" / name / "cpu").mkdir()
+        shutil.copyfile(LOCKS / "right-cf-cpu.yml", workspace.root / "environments" / name / "cpu" / "conda-lock.yml")
+    workspace.project("a", "python: [")
+    run = workspace.envgen("verify", "--json", *words)
+    assert (run.status, {row["lock"] for row in rows(run)}) == (2, {"environments/b/cpu/conda-lock.yml"})
+    assert run.err.startswith("error: environments/a/project.yaml:2:1: not YAML: ")
+
+
 def test_a_promise_that_is_no_version_is_refused(outside: Workspace) -> None:
     (outside.root / "v.yml").write_text('subdirs: {linux-64: {packages: {__cuda: "new"}}}\n', encoding="utf-8")
     run = outside.envgen("verify", "right-cf-cu126.yml", "--virtual-packages", "v.yml")

@@ -95,7 +95,8 @@ def test_what_no_lock_is_called_is_bad_input(words: dict[str, str], said: str, l
 
 def test_without_a_path_the_locks_of_the_repository_are_verified_or_nothing_is() -> None:
     matrix = real_matrix()
-    found = verified(HERE, matrix, committed, asked(project="legacy", target="cpu"))
+    found, errors = verified(HERE, matrix, committed, asked(project="legacy", target="cpu"))
+    assert errors == ()
     assert [(row.lock.shown, row.claim.source) for row in found] == [("environments/legacy/cpu/conda-lock.yml", "target cpu")]
     error = refused(lambda: verified(None, matrix, committed, asked()))
     assert error is not None

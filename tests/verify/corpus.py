@@ -61,7 +61,8 @@ def findings(entry: Entry, matrix: Matrix) -> list[Finding]:
     """
     if entry.target is None:
         asked = proof.VerifyRequest(paths=(entry.path,), target=None, project=None, virtual=None, hashes=False)
-        items = proof.verified(None, matrix, _no_project, asked)
+        items, errors = proof.verified(None, matrix, _no_project, asked)
+        assert not errors, errors
         return [replace(finding, platform=item.machine) for item in items for finding in item.findings]
     locks = read_any(entry.path, entry.path.name)
     found = ((lock, finding) for lock in locks for finding in check.check(lock, claims(entry, lock, matrix), matrix))
