@@ -48,7 +48,7 @@ def verified(
 ) -> tuple[tuple[Verified, ...], tuple[BadInput, ...]]:
     """Every platform of every path, and what keeps other paths from being read; without a path, of the repository's locks.
 
-    Raises BadInput where there is nothing to verify.
+    Raises BadInput where there is nothing to verify, and about the only path.
     """
     paths = asked.paths or (_own(layout, asked, matrix, project) if layout else ())
     if not paths:
@@ -60,6 +60,8 @@ def verified(
         try:
             found += tuple(_of_path(path, layout, matrix, project, asked, judgements))
         except BadInput as error:
+            if len(paths) == 1:
+                raise
             errors.append(error)
     return tuple(found), tuple(errors)
 

@@ -382,6 +382,8 @@ def test_what_cannot_be_read_does_not_hide_what_is_found_in_the_rest(outside: Wo
     assert run.err.startswith("error: gone.yml: there is no such file\n")
     assert "error: bad.yml:1:1: not a lock: " in run.err
     assert WRONG in outside.envgen("verify", "gone.yml", WRONG).out
+    none = outside.envgen("verify", "--json", "gone.yml", "bad.yml", "gone.yml")
+    assert (none.status, none.out, none.err.count("error: ")) == (2, "", 2)
 
 
 @pytest.mark.parametrize("words", [(), ("--target", "cpu")])
