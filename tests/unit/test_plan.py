@@ -86,6 +86,13 @@ def test_what_there_is_to_do_follows_from_what_is_asked(asked: dict[str, Any], e
     assert what(planned(Notes(), **asked)) == expected
 
 
+@pytest.mark.parametrize("targets", [(), ("cpu",), ("cu126", "cpu")])
+def test_where_nothing_is_to_do_no_record_is_judged(targets: tuple[str, ...], monkeypatch: pytest.MonkeyPatch) -> None:
+    """That takes longer than the rest, and is only asked for what is written again."""
+    monkeypatch.setattr(planning, "_answered", lambda *_: pytest.fail("the records were judged"))
+    assert what(planned(Notes(), targets=targets)) == ((), True, CELLS, BOTH_COUNT)
+
+
 @pytest.fixture(scope="module")
 def copied(tmp_path_factory: pytest.TempPathFactory) -> Layout:
     """The project and its locks, without the recorded index; a second project has a target of its own, for CUDA."""
