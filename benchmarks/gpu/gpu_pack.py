@@ -2,8 +2,9 @@
 
     python benchmarks/gpu/gpu_pack.py [--python-version 3.12] [--glibc 2.28] [--to dist/gpu-wheels]
 
-The wheels are envgen, built from this checkout, its dependencies in the versions of constraints.txt, less what only locking needs, and
-pytest for its plugin, for the Python, the processor (x86-64) and the glibc of that machine. Needs a network, or a folder of wheels that pip is configured to look in.
+The wheels are envgen, built from this checkout, its dependencies in the versions of constraints.txt, less what only locking needs,
+and pytest for its plugin, for the Python, the processor (x86-64) and the glibc of that machine. Needs a network, or a folder of
+wheels that pip is configured to look in.
 """
 
 from __future__ import annotations

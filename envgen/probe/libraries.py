@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import re
 
+from packaging.version import Version
+
 from envgen.model.catalogue import Catalogue
 from envgen.probe.model import Answer, Comparison, Library
 
 _DRIVER = ("libcuda.so", "libnvidia-", "libcudadebugger.so")
+_LIBCUDA = re.compile(r"libcuda\.so\.(\d{3,4}(?:\.\d{1,4}){1,2})")  # libcuda.so.580.159.04; on WSL it is libcuda.so.1.1
 _CUDNN = "cudnn"  # the one library whose own version an answer names
 
 
@@ -47,6 +50,12 @@ def soname_major(library: Library) -> int | None:
     """The first number after `.so` in a library's file name."""
     found = re.search(r"\.so\.(\d{1,3})", library.name)
     return int(found[1]) if found else None
+
+
+def driver_version(library: Library) -> Version | None:
+    """The driver that a libcuda belongs to, by the name of its file; None of another library, and where that tells none."""
+    found = _LIBCUDA.fullmatch(library.name)
+    return Version(found[1]) if found else None
 
 
 def counts_like_cuda(catalogue: Catalogue, name: str) -> bool:

@@ -11,7 +11,7 @@ from envgen.machine.visible import selected
 from envgen.model.facts import driver_text
 from envgen.model.gpu import Gpu
 from envgen.probe.gpu_code import first_capability, newest_code, without_code
-from envgen.probe.libraries import foreign, found_through, shadowing_hint
+from envgen.probe.libraries import driver_version, foreign, found_through, shadowing_hint
 from envgen.probe.model import Comparison, Issue, ProbeRule
 from envgen.probe.quote import excerpt, last_line
 
@@ -83,16 +83,13 @@ def stub_driver(case: Comparison) -> Iterator[Issue]:
             yield Issue(rule="stub-driver", severity=case.missing_gpu, text=text, hint=hint, folder=library.folder)
 
 
-_DRIVER = re.compile(r"libcuda\.so\.(\d{3,4}(?:\.\d{1,4}){1,2})")
-
-
 def other_driver(case: Comparison) -> Iterator[Issue]:
     """It loaded the libcuda of another driver than the machine's, as a toolkit's `compat` folder holds it."""
     for library in case.answer.libraries:
-        version = _DRIVER.fullmatch(library.name)
-        if version and case.machine.driver and Version(version[1]) != case.machine.driver:
-            theirs, ours = version[1], driver_text(case.machine.driver)
-            text = f"sees no GPU: it loaded libcuda of driver {theirs} from {library.folder}, and the driver here is {ours}"
+        theirs, ours = driver_version(library), case.machine.driver
+        if theirs and ours and theirs != ours:
+            of, here = driver_text(theirs), driver_text(ours)
+            text = f"sees no GPU: it loaded libcuda of driver {of} from {library.folder}, and the driver here is {here}"
             hint = f"{found_through(case, library.folder)}; remove that folder"
             yield Issue(rule="other-driver", severity=case.missing_gpu, text=text, hint=hint, folder=library.folder)
 
