@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from functools import lru_cache
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from envgen.model.errors import BadInput
 from envgen.model.packages import Content, Lock
@@ -63,8 +63,8 @@ def _is_line(text: str) -> bool:
 
 
 def _is_url(text: str) -> bool:
-    """Whether a URL can be taken apart; a path or a name can."""
+    """Whether a URL can be taken apart, also into names that are shown decoded: `%0A` is a line break. A path or a name can."""
     try:
-        return urlsplit(text).port is None or True
+        return (urlsplit(text).port is None or True) and _is_line(unquote(text))
     except ValueError:  # a bracket that is not closed, a port that is not a number
         return False

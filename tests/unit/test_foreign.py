@@ -564,8 +564,11 @@ package:
         ("'>=3.12'", '"\\e[2J"', "l.yml:12:13: the character U+001B is not supported"),
         ("'>=3.12'", "'>=３.12'", "l.yml:12:13: the digit ３ (U+FF13) is not supported"),
         ("https://conda.anaconda.org", "http://[x", "l.yml:7:3: not the URL of a package: 'http://[x"),
+        ("https://conda.anaconda.org", "https://h/%0a::error::x", "l.yml:7:3: not the URL of a package: 'https://h/%0a::error::x/"),
+        ("py312h72c5963_0", "%1B[2J", "l.yml:7:3: not the URL of a package: 'https://conda.anaconda.org/"),
         ("c3b3ff", '"\\u202e"', "l.yml:"),
         ("url: conda-forge\n", "url: http://[x/c\n", "l.yml: not a channel: 'http://[x/c'"),
+        ("url: conda-forge\n", "url: https://h/%0Ac\n", "l.yml: not a channel: 'https://h/%0Ac'"),
         ("[linux-64]", '["linux-64\\n::error::x"]', r"l.yml: not a platform: 'linux-64\n::error::x'"),
     ],
 )
