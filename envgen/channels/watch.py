@@ -99,12 +99,12 @@ class _Clock:
         silent = now - self._since
         if silent >= self._timeout:
             little = f"less than {FLOOR} bytes a second" if arrived > self._base else "nothing"
-            what = f"{self._what} sent {little} for {self._timeout:g} seconds"
+            what = f"{self._what} sent {little} for {self._timeout:g} s"
             raise Unreachable(what, hint="try again; ENVGEN_TIMEOUT or --timeout waits longer")
         if now >= self._next:
             self._next = now + _NEXT
             without = f", {silent:.0f} without data (the limit is {self._timeout:g})" if silent else ""
-            self._say(f"waiting for {self._what}: {now - self._begun:.0f} seconds so far{without}")
+            self._say(f"waiting for {self._what}: {now - self._begun:.0f} s so far{without}")
         self._before, self._processor = time.monotonic(), time.process_time()  # to look is not the work that is waited for
 
 

@@ -11,12 +11,15 @@ from envgen.model.gpu import Gpu
 def selected(gpus: Sequence[Gpu], visible: str | None) -> tuple[int, ...]:
     """The places of the GPUs that the variable selects, in its order; all if it is None, which is not set.
 
-    It is read as CUDA does: numbers and prefixes of UUIDs, up to the first that selects no GPU.
+    It is read as CUDA does: numbers and prefixes of UUIDs, up to the first that selects no GPU; none if it names one twice (an H100
+    with driver 580.159.04: `0,0` ends in error 101, invalid device ordinal).
     """
     if visible is None:
         return tuple(range(len(gpus)))
-    found = ([place for place, gpu in enumerate(gpus) if _selects(word.strip(), place, gpu)] for word in visible.split(","))
-    return tuple(dict.fromkeys(place for places in takewhile(bool, found) for place in places))
+    words = [word.strip() for word in visible.split(",")]
+    found = list(takewhile(bool, ([place for place, gpu in enumerate(gpus) if _selects(word, place, gpu)] for word in words)))
+    named = [place for word in words[: len(found)] for place, gpu in enumerate(gpus) if _names(word, place, gpu)]
+    return tuple(dict.fromkeys(place for places in found for place in places)) if len(named) == len(set(named)) else ()
 
 
 def _selects(word: str, place: int, gpu: Gpu) -> bool:
@@ -26,4 +29,9 @@ def _selects(word: str, place: int, gpu: Gpu) -> bool:
     """
     if word.startswith("MIG-"):
         return bool(gpu.mig)
-    return word == str(place) or (word.startswith("GPU-") and (not gpu.uuid or gpu.uuid.startswith(word)))
+    return _names(word, place, gpu) or (word.startswith("GPU-") and not gpu.uuid)
+
+
+def _names(word: str, place: int, gpu: Gpu) -> bool:
+    """Whether a word is the number of a GPU, or the beginning of its UUID."""
+    return word == str(place) or (word.startswith("GPU-") and gpu.uuid.startswith(word))

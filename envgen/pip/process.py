@@ -82,7 +82,7 @@ class UvArrivals:
     def arrived(self) -> int:
         """More and more, until the end."""
         if time.monotonic() > self._end:
-            what = f"the package index of `pip:` is not read after {_LONGEST * self._limits.timeout:g} seconds"
+            what = f"the package index of `pip:` is not read after {_LONGEST * self._limits.timeout:g} s"
             raise Unreachable(what, hint="try again; ENVGEN_TIMEOUT or --timeout waits longer")
         return time.monotonic_ns()
 

@@ -17,7 +17,7 @@ def timed_out(case: Comparison) -> Iterator[Issue]:
     """It was stopped at the time limit."""
     answer = case.answer
     if answer.process.status is None and not answer.done:
-        text = f"gave no answer within {answer.process.seconds:.0f} seconds, {_during(answer)}"
+        text = f"gave no answer within {answer.process.seconds:.0f} s, {_during(answer)}"
         hint = "if this is the first import from a slow disk, try --timeout 600; if a GPU hangs, `nvidia-smi` shows it"
         yield Issue(rule="timed-out", severity="error", text=text, hint=hint)
 

@@ -74,9 +74,9 @@ def size_of(folder: Path) -> int:
 
 
 FAULTS: dict[str, tuple[Fault, str]] = {
-    "silent": (faulty.silent, "sent nothing for 1 seconds"),
-    "silent in the middle": (faulty.stuck, "sent nothing for 1 seconds"),
-    "dripping repodata": (only("noarch/repodata.json", faulty.drip), "sent less than 1000 bytes a second for 1 seconds"),
+    "silent": (faulty.silent, "sent nothing for 1 s"),
+    "silent in the middle": (faulty.stuck, "sent nothing for 1 s"),
+    "dripping repodata": (only("noarch/repodata.json", faulty.drip), "sent less than 1000 bytes a second for 1 s"),
     "endless repodata": (only("repodata.json", faulty.endless), "sends too much: its index has more than 30 MB"),
     "endless index of shards": (only("shards.msgpack.zst", faulty.endless), "sends too much: its index has more than 30 MB"),
     "bomb": (only("repodata.json.zst", faulty.bomb), "sends too much: its index has more than 30 MB"),
@@ -106,7 +106,7 @@ def test_who_waits_says_so_even_without_a_terminal(site: Workspace, channels: Pa
     with faulty.faulty(channels, faulty.silent) as server:
         site.project("p", PROJECT.format(channel=server.url("mychannel"), own="numpy"))
         done = failed(site, "lock")
-    assert re.match(rf"waiting for 127.0.0.1:{server.port}: [01] seconds so far, ", done.err)
+    assert re.match(rf"waiting for 127.0.0.1:{server.port}: [01] s so far, ", done.err)
     assert "(the limit is 1)\n" in done.err
 
 
@@ -114,7 +114,7 @@ def test_options_say_what_the_variables_say(site: Workspace, channels: Path) -> 
     with faulty.faulty(channels, faulty.silent) as server:
         site.project("p", PROJECT.format(channel=server.url("mychannel"), own="numpy"))
         done = failed(site, "lock", "--timeout", "0.5", ENVGEN_TIMEOUT="3600")
-        assert "sent nothing for 0.5 seconds" in done.err
+        assert "sent nothing for 0.5 s" in done.err
     with faulty.faulty(channels, only("repodata.json", faulty.endless)) as server:
         site.project("p", PROJECT.format(channel=server.url("mychannel"), own="numpy"))
         done = failed(site, "lock", "--max-size", "12", ENVGEN_MAX_SIZE="99999")
@@ -160,7 +160,7 @@ def test_after_a_stalled_server_the_recorded_index_is_used(site: Workspace, chan
         shutil.rmtree(site.root / "environments" / "p" / "cpu")
         done = site.envgen("lock")
     assert (done.status, site.files()) == (0, before), done.err
-    assert "sent nothing for 1 seconds\nSolving from environments/index instead" in done.err
+    assert "sent nothing for 1 s\nSolving from environments/index instead" in done.err
 
 
 # --- the cache ------------------------------------------------------------------------------------------------------------
@@ -254,9 +254,9 @@ def test_several_zstd_frames_are_one_file(site: Workspace, packed: Path) -> None
 # --- packages -------------------------------------------------------------------------------------------------------------
 
 PACKAGE_FAULTS: dict[str, tuple[Fault, int, str]] = {
-    "silent": (faulty.silent, 4, "sent nothing for 1 seconds"),
-    "silent in the middle": (faulty.stuck, 4, "sent nothing for 1 seconds"),
-    "dripping": (faulty.drip, 4, "sent less than 1000 bytes a second for 1 seconds"),
+    "silent": (faulty.silent, 4, "sent nothing for 1 s"),
+    "silent in the middle": (faulty.stuck, 4, "sent nothing for 1 s"),
+    "dripping": (faulty.drip, 4, "sent less than 1000 bytes a second for 1 s"),
     "endless": (faulty.endless, 4, "sends too much: "),
     "404": (faulty.status(404), 4, "404 Not Found"),
     "500": (faulty.status(500), 4, "500 Internal Server Error"),
@@ -286,7 +286,7 @@ PIP_FAULTS: dict[str, tuple[Fault, str]] = {
     "silent": (faulty.silent, "operation timed out"),
     "dripping": (
         lambda handler, _: faulty.drip(handler, "/mychannel/noarch/repodata.json"),
-        "the package index of `pip:` is not read after 10 seconds",
+        "the package index of `pip:` is not read after 10 s",
     ),
     "endless": (faulty.endless, "the package index of `pip:` sends too much: its answers take more than 30 MB"),
 }

@@ -316,7 +316,7 @@ def test_an_index_that_fails_is_an_error_that_says_so(kind: str, workspace: Work
     url = "http://127.0.0.1:9/simple" if kind == "closed" else wheels.url(kind)
     text = f'{PROJECT}pip: [tinyops]\npip-repositories: ["{url}"]\n'
     told = refused(workspace, index, text, ENVGEN_TIMEOUT="2")
-    waits = "resolving wheels of demo-cpu, linux-64: waiting for the package index of `pip:`: 1 seconds so far, last for "
+    waits = "resolving wheels of demo-cpu, linux-64: waiting for the package index of `pip:`: 1 s so far, last for "
     waited = f"{waits}{url}/tinyops/\n"
     assert told.startswith(waited) or kind != "slow"
     assert told.removeprefix(waited).startswith("error: pip section of demo-cpu, linux-64: ")

@@ -298,7 +298,7 @@ def test_a_missing_library_is_named(site: Workspace, make: Make) -> None:
         ("import os; os.abort()", "crashed", "crashed with SIGABRT, in the step `import`"),
         ("raise ImportError('no numpy')", "import-failed", "cannot be imported: ImportError: no numpy"),
         ("import os; os._exit(3)", "no-answer", "exited early with status 3, in the step `import`"),
-        ("import time; time.sleep(600)", "timed-out", "gave no answer within 4 seconds, in the step `import`"),
+        ("import time; time.sleep(600)", "timed-out", "gave no answer within 4 s, in the step `import`"),
     ],
 )
 def test_one_that_gives_no_answer_does_not_keep_the_others_from_answering(

@@ -251,6 +251,7 @@ def test_on_windows_cuda_13_needs_driver_580(verdict: Evaluate) -> None:
     [
         *(("", True), ("-1", True), ("1", True), ("NoDevFiles", True), ("7,0", True), ("0", False), ("0,7", False)),
         *(("GPU-1a2b", False), ("GPU-1a2b3c4d-0", False), ("GPU-2", True), ("GPU-2,0", True), ("0,GPU-2", False)),
+        *(("0,0", True), ("0,GPU-1a2b", True), ("0,7,0", False)),
         *(("MIG-1a2b", True), ("MIG-GPU-1a2b/0/0", True)),  # no GPU is cut into instances
     ],
 )
@@ -311,7 +312,7 @@ def test_what_selects_the_device_is_shown_with_a_gpu_that_is_not_used(verdict: E
 ANSWERED_NOTHING = {
     "timed-out": (
         replace(SEES, done=False, step="matmul", process=ProcessResult(None, "", 120.2)),
-        "gave no answer within 120 seconds, in the step `matmul`",
+        "gave no answer within 120 s, in the step `matmul`",
     ),
     "crashed": (
         replace(SEES, done=False, step="import", process=ProcessResult(-11, "Fatal: x\n")),

@@ -46,7 +46,7 @@ def test_work_that_ends_in_time_is_returned() -> None:
 
 def test_a_silent_server_is_given_up_after_the_time_out() -> None:
     begun = time.monotonic()
-    with pytest.raises(Unreachable, match="the server sent nothing for 0.6 seconds"):
+    with pytest.raises(Unreachable, match="the server sent nothing for 0.6 s"):
         waited_for(Arrivals(), 60)
     assert 0.6 <= time.monotonic() - begun < 20
 
