@@ -223,7 +223,7 @@ def test_a_pynvml_without_mig_and_uuid_costs_nothing_else(nvml: FakeNvml) -> Non
         ("NoDevFiles", ""),
         ("GPU-00000002", "2"),
         ("GPU-0000000", "012"),
-        ("1,1", "1"),
+        ("1,1", ""),  # error 101, invalid device ordinal
         ("MIG-4711", "1"),
     ],
 )

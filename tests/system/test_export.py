@@ -354,7 +354,7 @@ def test_a_server_that_is_silent_is_given_up_after_the_time_out(site: Site, tmp_
     for mirror, _ in site.mirrored(only(ALPHA, silent), tmp_path / "m"):
         done = site.export("p", "--timeout", "3", ENVGEN_MIRROR=mirror)
     assert done.status == 4
-    assert "sent nothing for 3 seconds" in done.err
+    assert "sent nothing for 3 s" in done.err
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT])

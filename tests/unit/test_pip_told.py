@@ -392,5 +392,5 @@ def test_an_index_may_take_twenty_time_outs_and_so_much_memory(monkeypatch: pyte
     now[0] = 140.1
     with pytest.raises(Unreachable) as found:
         arrivals.arrived()
-    assert found.value.what == "the package index of `pip:` is not read after 40 seconds"
+    assert found.value.what == "the package index of `pip:` is not read after 40 s"
     assert found.value.hint == "try again; ENVGEN_TIMEOUT or --timeout waits longer"
