@@ -114,6 +114,7 @@ def _conda(text: str, platform: Platform, at: Address) -> LockedPackage:
         build=(exact["build"] if exact else other["build"] if other else keys.get("build")) or "",
         manager="conda",
         platform=platform,
+        asked=text.strip(),
         at=at,
     )
 
@@ -136,6 +137,7 @@ def _pip(nodes: list[Any], shown: str, platform: Platform) -> Iterator[LockedPac
                 manager="pip",
                 platform=platform,
                 url=package.url,
+                asked=package.asked,
                 at=at,
                 index=index,
             )

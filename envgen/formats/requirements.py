@@ -102,6 +102,7 @@ def pip_package(text: str, platform: Platform, at: Address, python: str = PYTHON
         manager="pip",
         platform=platform,
         url=wanted.url or "",
+        asked=text,
         at=at,
     )
 

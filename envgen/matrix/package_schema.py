@@ -89,6 +89,9 @@ class PackageRow(FileModel):
     forward: Text | None = Field(
         default=None, description="The folder with which it gives a driver the CUDA of a newer one, on LD_LIBRARY_PATH."
     )
+    exists: list[RangeText] = Field(
+        default=[], description="Ranges in which every version is that was ever published; left out: not known."
+    )
     stub: bool = Field(default=False, description="true where it holds nothing and fails on purpose.")
     ask_for: Text | None = Field(default=None, alias="ask-for", description="What to ask for to get its CUDA build.")
     also_on_cpu: bool = Field(

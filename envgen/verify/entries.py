@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from functools import lru_cache
 from urllib.parse import unquote
 
+from packaging.requirements import InvalidRequirement, Requirement
+from packaging.specifiers import SpecifierSet
 from packaging.utils import (
     InvalidSdistFilename,
     InvalidWheelFilename,
@@ -57,6 +59,15 @@ def needs_driver(needs: tuple[str, ...]) -> bool:
 def is_downloaded(entry: Entry) -> bool:
     """Whether an entry tells where the package is downloaded from; one that is built from a folder or from git does not."""
     return "://" in entry.url.partition("#")[0] and (entry.manager == "pip" or not is_source(entry))
+
+
+def admits(package: LockedPackage, versions: SpecifierSet | None) -> bool:
+    """Whether a requirement without an exact version admits some of these."""
+    try:
+        found = Requirement(package.asked).specifier
+    except InvalidRequirement:
+        return False
+    return versions is not None and not (found & versions).is_unsatisfiable()
 
 
 def is_source(entry: Entry) -> bool:

@@ -62,7 +62,7 @@ def _facts(case: Case) -> tuple[object, ...]:
     """What rules ask of a lock beside its packages."""
     lock = case.lock
     kind = (lock.format, lock.linked, lock.hashed, lock.complete, lock.intact)
-    damaged = any(package.damaged or package.index for package in case.packages)
+    damaged = any(package.damaged or package.index or package.asked for package in case.packages)
     return (*kind, lock.channels, lock.declared, lock.of_other_run, lock.platforms, case.platform, lock.shown if damaged else "")
 
 

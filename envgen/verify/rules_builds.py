@@ -23,6 +23,7 @@ from envgen.model.catalogue import KnownPackage, parsed
 from envgen.model.facts import Spelling
 from envgen.model.packages import LockedPackage
 from envgen.model.platforms import PLATFORMS
+from envgen.verify.entries import admits
 from envgen.verify.registry import Case, Violations, rule
 
 
@@ -256,10 +257,13 @@ def framework_missing(case: Case) -> Violations:
 
 @rule("stub-package", "The package of that name is empty and fails on purpose.")
 def stub_package(case: Case) -> Violations:
-    """Packages of which the matrices say so."""
+    """Packages of which the matrices say so, and requirements whose newest release is one: pip takes that."""
     for package, known in case.known:
-        if known.stub:
-            yield package, f"is empty and fails on purpose{f'; request {known.ask_for}' if known.ask_for else ''}"
+        is_open = package.manager == "pip" and package.asked != "" and not package.version
+        for row in case.catalogue.named("pip", package.name) if is_open else (known,):
+            if row.stub and (package.version or admits(package, row.versions)):
+                which = "is" if package.version else "is, in its newest release,"
+                yield package, f"{which} empty and fails on purpose{f'; request {row.ask_for}' if row.ask_for else ''}"
 
 
 # --- a CPU target ---------------------------------------------------------------------------------------------------------

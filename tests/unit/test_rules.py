@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from packaging.version import Version
 from unit.small import PROJECT, examples, project_of, small_matrix
 
+from envgen.formats.environment_file import read_environment_file
 from envgen.model.facts import Matrix
 from envgen.model.findings import Claim
 from envgen.model.gpu import Gpu
@@ -99,6 +100,16 @@ def given_(claim: Claim, *packages: LockedPackage, **lock: Any) -> Given:
     return Given(claim, packages, lock)
 
 
+def asks(claim: Claim, *specs: str, channels: str = "pytorch, conda-forge", **lock: Any) -> Given:
+    """An environment.yml that asks for these specs; those of pip begin with `pip:`."""
+    rows = [f"  - {spec}" for spec in specs if not spec.startswith("pip:")]
+    wheels = [f'      - "{spec.removeprefix("pip:")}"' for spec in specs if spec.startswith("pip:")]
+    text = "\n".join((f"channels: [{channels}]", "dependencies:", *rows, "  - pip", *(["  - pip:", *wheels] if wheels else ()), ""))
+    read = read_environment_file(text, "environment.yml")
+    told = {"format": read.format, "channels": read.channels, "linked": False, "hashed": False, "complete": False}
+    return Given(claim, read.packages, {**told, **lock})
+
+
 # rule -> what it must find, and what it must let pass
 TABLE: Mapping[str, tuple[list[Given], list[Given]]] = {
     "cpu-build": (
@@ -166,8 +177,15 @@ TABLE: Mapping[str, tuple[list[Given], list[Given]]] = {
         ],
     ),
     "stub-package": (
-        [given_(CU118, pip("tensorflow-gpu", "2.12.0"))],
         [
+            given_(CU118, pip("tensorflow-gpu", "2.12.0")),
+            asks(CPU, "pip:tensorflow-gpu"),
+            asks(CPU, "pip:tensorflow-gpu>=2.4"),
+        ],
+        [
+            asks(CPU, "pip:tensorflow-gpu<2.11"),
+            asks(CPU, "pip:tensorflow-gpu==2.10.*"),
+            asks(CPU, "tensorflow-gpu"),
             given_(CU118, pip("tensorflow-gpu", "2.11.0")),
             given_(CU118, conda("tensorflow-gpu", "2.14.0", "cuda118py311h0240f8b_0")),
         ],
@@ -640,6 +658,78 @@ TABLE: Mapping[str, tuple[list[Given], list[Given]]] = {
             given_(CPU, CHANNEL_TORCH, conda("numpy", "1.26.4"), conda("setuptools", "69.5.1")),
             given_(CPU, channel("pytorch", "2.2.2", "py3.12_cpu_0"), conda("setuptools", "80.9.0")),
             given_(CPU, conda("jaxlib", "0.4.24", "cpu_py310h0_0"), conda("scipy", "1.15.0")),
+        ],
+    ),
+    "never-published": (
+        [
+            asks(CU126, "cudatoolkit=12.1"),
+            asks(CPU, "cudatoolkit==12.6.0", channels="nvidia"),
+            asks(CU126, "pytorch-cuda=12.6", channels="pytorch, nvidia"),
+            asks(CU126, "conda-forge::cudatoolkit=13"),
+        ],
+        [
+            asks(CU118, "cudatoolkit=11.8"),
+            asks(CU118, "cudatoolkit=11"),
+            asks(CU118, "cudatoolkit"),
+            asks(CU126, "cudatoolkit>=12"),  # a range is not judged
+            asks(CU126, "pytorch-cuda=12"),
+            asks(CU126, "pytorch-cuda=12.4"),
+            asks(CU126, "cuda-version=12.9"),
+            asks(CU118, "cudatoolkit=11.8rc1"),
+            asks(CU126, "cudatoolkit=12.1", complete=True),
+            asks(CPU, "pip:cudatoolkit==12.1"),
+        ],
+    ),
+    "cuda-named-twice": (
+        [
+            asks(CU126, "cuda-version=12.6", "cudatoolkit=11.8"),
+            asks(CU126, "pytorch-cuda=12.4", "cudatoolkit=11.8"),
+            asks(CU126, "cuda-toolkit=11.8", "cuda-version=12.6"),
+        ],
+        [
+            asks(CU118, "cuda-version=11.8", "cudatoolkit=11.8"),
+            asks(CU126, "cuda-version=12", "cuda-toolkit=12.6"),
+            asks(CU126, "pytorch-cuda=11.8", "cuda-version=12.6"),  # overruled
+            asks(CU126, "cuda-version=12.6", "cudatoolkit"),
+            asks(CU126, "cuda-version=12.6", "cudatoolkit=11.8", complete=True),
+        ],
+    ),
+    "request-gets-cpu": (
+        [
+            asks(CU118, "python=3.10", "pytorch=2.0", "torchvision", "cudatoolkit=11.8"),
+            asks(CU118, "pytorch=2.0.1", "cudatoolkit=11.8", channels="pytorch, conda-forge, defaults"),
+            asks(replace(CU118, cuda=Version("11.7")), "pytorch=1.12", "cudatoolkit=11.7"),
+            asks(CU118, "pytorch=2.0"),
+        ],
+        [
+            asks(CPU, "pytorch=2.0", "cudatoolkit=11.8"),
+            asks(CPU, "pytorch=2.0"),
+            asks(CU118, "pytorch=2.0", "cudatoolkit=11.8", channels="conda-forge"),
+            asks(CU118, "pytorch=2.0", "cudatoolkit=11.8", channels="pytorch, nvidia, conda-forge"),
+            asks(CU118, "conda-forge::pytorch=2.0", "cudatoolkit=11.8"),
+            asks(CU118, "pytorch=2.0=*cuda*", "cudatoolkit=11.8"),
+            asks(CU118, "pytorch=2.0", "pytorch-cuda=11.8", "cudatoolkit=11.8"),
+            asks(CU118, "pytorch>=1.10", "cudatoolkit=11.8"),
+            asks(CU118, "pytorch=1", "cudatoolkit=11.8"),  # 1.12 is another case
+            asks(CU118, "pytorch=9.9", "cudatoolkit=11.8"),
+            asks(CU118, "pytorch=2.0rc1", "cudatoolkit=11.8"),
+            asks(CU118, "pytorch=2.0", "cudatoolkit=11.8", complete=True),
+        ],
+    ),
+    "request-unsolvable": (
+        [
+            asks(CU118, "pytorch=2.4", "pytorch-cuda=11.8"),
+            asks(CPU, "pytorch=2.2", channels="conda-forge"),
+            asks(CU118, "tensorflow=2.13", "cudatoolkit=11.8", "cudnn=8.6", channels="conda-forge"),
+        ],
+        [
+            asks(CU118, "pytorch=2.4", "pytorch-cuda=11.8", channels="pytorch, nvidia, conda-forge"),
+            asks(CPU, "pytorch=2.4", channels="conda-forge"),
+            asks(CPU, "pytorch=2", channels="conda-forge"),
+            asks(CPU, "pytorch=2.7", channels="conda-forge"),
+            asks(CU118, "tensorflow=2.11", "cudatoolkit=11.8", "cudnn=8.6", channels="conda-forge"),
+            asks(CU126, "cudatoolkit=12.1", channels="conda-forge"),  # never-published
+            asks(CPU, "pytorch=2.2", channels="conda-forge", complete=True),
         ],
     ),
     "unmet-dependency": (

@@ -1,0 +1,169 @@
+"""The rules about what an environment file asks for: what no solver finds, and where it gives CPU builds instead of CUDA's.
+
+They judge specs as a person wrote them, before anything is solved, and only by what the matrices know: which versions of a package
+were ever published, and which advice goes wrong as a solve of its specs showed. A file that pins every build is judged as a list.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from functools import partial
+
+from packaging.specifiers import SpecifierSet
+from packaging.version import Version
+
+from envgen.formats.builds import cuda_of
+from envgen.formats.requirements import ANY_PLATFORM
+from envgen.matrix.constraints import fulfilled
+from envgen.model.advice import Trial
+from envgen.model.catalogue import KnownPackage, parsed
+from envgen.model.condition import Condition
+from envgen.model.facts import Release
+from envgen.model.packages import LockedPackage
+from envgen.verify.registry import Case, Violations, rule
+from envgen.verify.rules_builds import said
+
+_HOLE = re.compile(r"\{(\w+)\}")
+_PLAIN = re.compile(r"[0-9]+(?:\.[0-9]+)*")
+_USUAL = ("defaults", "nodefaults")  # say nothing of where a framework comes from
+_PYTHON = "python"
+_CPU, _NOTHING = "cpu", "nothing"  # what the trial of a piece of advice gets: a CPU build, no solution
+
+
+@rule("never-published", "No channel has it, so no solver finds a solution.")
+def never_published(case: Case) -> Violations:
+    """Conda packages of which the matrices say which versions there are."""
+    for package, known in () if case.lock.complete else case.known:
+        if _never_was(package, known):
+            instead = f"; request {known.ask_for}" if known.ask_for else ""
+            yield package, f"there never was a {package.name} {package.version}, only {_listed(known.exists)}{instead}"
+
+
+@rule("cuda-named-twice", "Where a solver finds a solution at all, it has libraries of both.")
+def cuda_named_twice(case: Case) -> Violations:
+    """The conda packages that say which CUDA the environment is for: they name one major."""
+    named: dict[int, list[LockedPackage]] = {}
+    for package in () if case.lock.complete else case.namers.values():
+        if cuda := cuda_of(case.catalogue, package):
+            named.setdefault(Version(cuda).major, []).append(package)
+    if len(named) > 1:
+        first, *others = named
+        beside = said(package for major in others for package in named[major])
+        yield named[first][0], f"CUDA {first} ({said(named[first])}) beside {beside}"
+
+
+@rule("request-gets-cpu", "CUDA is asked for, and the solver gives a CPU build without a word.")
+def request_gets_cpu(case: Case) -> Violations:
+    """Advice of the matrices whose solve ends in a CPU build, where CUDA is meant."""
+    return _heard(case, _CPU) if case.claim.kind == "cuda" else iter(())
+
+
+@rule("request-unsolvable", "No solver finds a solution for what the file asks for.")
+def request_unsolvable(case: Case) -> Violations:
+    """Advice of the matrices whose solve has no solution."""
+    return (row for row in _heard(case, _NOTHING) if row[0] and not _never_was(row[0], case.catalogue.of(row[0])))
+
+
+# --- advice ---------------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """The specs of a trial as a file has them: the packages that fill its holes, and the one that it is about."""
+
+    holes: Mapping[str, LockedPackage]
+    subject: LockedPackage
+
+
+def _heard(case: Case, gets: str) -> Violations:
+    """What comes of each piece of advice that a file follows to the letter, and whose trial got this."""
+    for constraint, advice in () if case.lock.complete else case.matrix.advice:
+        trial = advice.trial
+        asked = _asked(case, trial) if trial and trial.gets == gets else None
+        if asked and all(_goes_wrong(case, condition, asked) for condition in constraint.when):
+            text = _HOLE.sub(partial(_filled, asked), advice.but)
+            yield asked.subject, f"{text}; see {constraint.because} ({constraint.at})"
+
+
+def _filled(asked: _Asked, hole: re.Match[str]) -> str:
+    """The version that a file has where advice has a hole; the hole where it has none."""
+    return asked.holes[hole[1]].version if hole[1] in asked.holes else hole[0]
+
+
+def _asked(case: Case, trial: Trial) -> _Asked | None:
+    """What a trial is about in a file that asks for the same, from the same channels, with the usual settings; else None.
+
+    Other packages may be there; none that decides between CPU and CUDA builds, where a solve found any: what has no solution gets
+    none by asking for more.
+    """
+    if trial.virtual or not trial.strict or trial.platform or _channels(case) != trial.channels:
+        return None
+    specs = {words[0]: words[1:] for spec in trial.specs if (words := spec.split()) and words[0] != _PYTHON}
+    found = {name: package for name in specs if (package := case.conda(name)) and _fits(package, specs[name])}
+    if len(found) < len(specs) or (trial.gets != _NOTHING and any(package.name not in found for package in _deciding(case))):
+        return None
+    holes = {hole: found[name] for name, rest in specs.items() for hole in _HOLE.findall(" ".join(rest))}
+    return _Asked(holes, next(iter(found.values())))
+
+
+def _channels(case: Case) -> tuple[str, ...]:
+    return tuple(channel for channel in case.lock.channels if channel not in _USUAL)
+
+
+def _fits(package: LockedPackage, rest: list[str]) -> bool:
+    """Whether a package is requested as the rest of a spec says: `2.7.*`, `{pytorch}.*`, with a build, or with neither."""
+    if "::" in package.asked or not fnmatchcase(package.build, rest[1] if len(rest) > 1 else ""):
+        return False
+    if not rest:
+        return package.asked == package.name
+    return parsed(package.version) is not None and (rest[0].startswith("{") or fnmatchcase(f"{package.version}.", rest[0]))
+
+
+def _deciding(case: Case) -> Iterator[LockedPackage]:
+    """The conda packages that exist to decide between CPU and CUDA builds, and which CUDA."""
+    for package, known in case.known:
+        if package.manager == "conda" and (known.names_cuda or known.role == "selector" or known.only):
+            yield package
+
+
+def _goes_wrong(case: Case, condition: Condition, asked: _Asked) -> bool:
+    """Whether a condition holds whatever a solver takes: of every release that the version of a framework admits."""
+    axis = condition.axis
+    if axis == "platform":
+        return case.platform in (ANY_PLATFORM, *condition.names)
+    if axis == "cuda":
+        return case.claim.cuda is not None and fulfilled(condition, {axis: (case.claim.cuda,)})
+    known = case.catalogue.of(asked.subject)
+    releases = _releases(case, known.framework if axis == "provider" and known else axis)
+    if axis == "provider":
+        return bool(releases) and all(any(build.provider in condition.names for build in each.builds) for each in releases)
+    return bool(releases) and all(fulfilled(condition, {axis: (each.version,)}) for each in releases)
+
+
+def _releases(case: Case, framework: str) -> list[Release]:
+    """The releases that the version of a framework admits; none where it is not requested, or by no version."""
+    facts = case.matrix.frameworks.get(framework)
+    found = (package.version for package, known in case.known if known.framework == framework and known.role == "framework")
+    text = next(filter(parsed, found), None)
+    return [release for release in facts.releases if release.version in _admitted(text)] if facts and text else []
+
+
+def _admitted(version: str) -> SpecifierSet:
+    """What `=12.1` admits: 12.1, and what begins with it. Of a version with letters just that one."""
+    return SpecifierSet(f"=={version}.*" if _PLAIN.fullmatch(version) else f"=={version}")
+
+
+def _never_was(package: LockedPackage, known: KnownPackage | None) -> bool:
+    """Whether a conda package is requested in a version that is none of those that were ever published."""
+    if package.manager != "conda" or known is None or not known.exists or parsed(package.version) is None:
+        return False
+    return all((_admitted(package.version) & versions).is_unsatisfiable() for versions in known.exists)
+
+
+def _listed(ranges: tuple[SpecifierSet, ...]) -> str:
+    """Ranges as people write them: 11.6, 11.7 and 12.1; versions <12."""
+    *texts, last = (str(versions).removeprefix("==").removesuffix(".*") for versions in ranges)
+    return f"{', '.join(texts)} and {last}" if texts else f"versions {last}"
