@@ -6,6 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
+from envgen.matrix.channel_field import ChannelText
 from envgen.matrix.fields import Because, CudaText, ImportText, MinorText, PackageText, PlatformText, SonameText
 from envgen.yamlfile.schema import FileModel, RangeText, Text, VersionText
 
@@ -91,6 +92,11 @@ class PackageRow(FileModel):
     )
     exists: list[RangeText] = Field(
         default=[], description="Ranges in which every version is that was ever published; left out: not known."
+    )
+    only_in: list[ChannelText] = Field(
+        default=[],
+        alias="only-in",
+        description="The channels that have it, where no other channel of `providers` does; left out: not known.",
     )
     stub: bool = Field(default=False, description="true where it holds nothing and fails on purpose.")
     ask_for: Text | None = Field(default=None, alias="ask-for", description="What to ask for to get its CUDA build.")

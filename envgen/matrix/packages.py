@@ -152,6 +152,7 @@ def _row(row: PackageRow, framework: str, role: Role) -> KnownPackage:
         same_version_as=row.same_version_as or "",
         forward=row.forward or "",
         exists=tuple(row.exists),
+        only_in=frozenset(row.only_in),
         stub=row.stub,
         ask_for=row.ask_for or "",
         also_on_cpu=row.also_on_cpu,

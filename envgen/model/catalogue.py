@@ -86,6 +86,7 @@ class KnownPackage:
     same_version_as: str = ""  # the package of its manager whose version it must have
     forward: str = ""  # the folder with which it gives a driver the CUDA of a newer one
     exists: tuple[SpecifierSet, ...] = ()  # every version that was ever published is in one of these; () where nobody says
+    only_in: frozenset[str] = frozenset()  # the channels that have it, where no other does
     stub: bool = False  # whether it is empty and fails on purpose
     ask_for: str = ""  # what to request instead, to get a CUDA build
     also_on_cpu: bool = False  # whether people use its CPU build beside CUDA on purpose

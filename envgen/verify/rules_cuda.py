@@ -159,7 +159,7 @@ def framework_twice(case: Case) -> Violations:
         other = _with_the_same_files(case, package, known.same_files_as)
         if other and other.name not in seen:
             seen[package.name] = None
-            yield package, f"{package.name} and {other.name} {other.version} install the same files and overwrite each other's"
+            yield package, f"{package.name} and {said([other])} install the same files and overwrite each other's"
 
 
 def _with_the_same_files(case: Case, package: LockedPackage, names: Iterable[str]) -> LockedPackage | None:

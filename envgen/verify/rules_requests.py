@@ -28,6 +28,7 @@ from envgen.verify.rules_builds import said
 
 _HOLE = re.compile(r"\{(\w+)\}")
 _PLAIN = re.compile(r"[0-9]+(?:\.[0-9]+)*")
+_ANACONDA = "https://conda.anaconda.org/"
 _USUAL = ("defaults", "nodefaults")  # say nothing of where a framework comes from
 _PYTHON = "python"
 _CPU, _NOTHING = "cpu", "nothing"  # what the trial of a piece of advice gets: a CPU build, no solution
@@ -42,17 +43,40 @@ def never_published(case: Case) -> Violations:
             yield package, f"there never was a {package.name} {package.version}, only {_listed(known.exists)}{instead}"
 
 
+@rule("not-in-channels", "No channel of the file has it, so no solver finds a solution.")
+def not_in_channels(case: Case) -> Violations:
+    """Conda packages of which the matrices say which channels alone have them, in a file whose channels they know."""
+    channels = frozenset(_spelled(case.lock.channels))
+    if case.lock.complete or not channels or not channels <= _providing(case):
+        return
+    for package, known in case.known:
+        if package.manager == "conda" and "::" not in package.asked and known.only_in and not known.only_in & channels:
+            there = " or ".join(sorted(known.only_in))
+            yield package, f"comes from {there} alone, and the channels are {', '.join(_spelled(case.lock.channels))}"
+
+
+def _providing(case: Case) -> frozenset[str]:
+    """The channels of all providers: what is in none but a channel of its own is in none of the others."""
+    rows = (spelling for facts in case.matrix.frameworks.values() for found in facts.providers.values() for spelling in found)
+    return frozenset(channel for spelling in rows for channel in spelling.channels)
+
+
 @rule("cuda-named-twice", "Where a solver finds a solution at all, it has libraries of both.")
 def cuda_named_twice(case: Case) -> Violations:
-    """The conda packages that say which CUDA the environment is for: they name one major."""
+    """The conda packages that say which CUDA the environment is for, and builds of frameworks: they name one major."""
     named: dict[int, list[LockedPackage]] = {}
-    for package in () if case.lock.complete else case.namers.values():
-        if cuda := cuda_of(case.catalogue, package):
-            named.setdefault(Version(cuda).major, []).append(package)
+    for package, cuda in () if case.lock.complete else _naming(case):
+        named.setdefault(Version(cuda).major, []).append(package)
     if len(named) > 1:
         first, *others = named
         beside = said(package for major in others for package in named[major])
         yield named[first][0], f"CUDA {first} ({said(named[first])}) beside {beside}"
+
+
+def _naming(case: Case) -> Iterator[tuple[LockedPackage, str]]:
+    yield from ((package, cuda) for package in case.namers.values() if (cuda := cuda_of(case.catalogue, package)))
+    of_conda = (row for row in case.frameworks if row[0].manager == "conda" and row[0].name not in case.namers)
+    yield from ((package, cuda) for package, _, cuda in of_conda if cuda)
 
 
 @rule("request-gets-cpu", "CUDA is asked for, and the solver gives a CPU build without a word.")
@@ -110,7 +134,12 @@ def _asked(case: Case, trial: Trial) -> _Asked | None:
 
 
 def _channels(case: Case) -> tuple[str, ...]:
-    return tuple(channel for channel in case.lock.channels if channel not in _USUAL)
+    return tuple(channel for channel in _spelled(case.lock.channels) if channel not in _USUAL)
+
+
+def _spelled(channels: tuple[str, ...]) -> tuple[str, ...]:
+    """Channels of anaconda.org by their names, as the matrices have them."""
+    return tuple(channel.rstrip("/").removeprefix(_ANACONDA) for channel in channels)
 
 
 def _fits(package: LockedPackage, rest: list[str]) -> bool:

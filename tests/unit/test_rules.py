@@ -680,17 +680,38 @@ TABLE: Mapping[str, tuple[list[Given], list[Given]]] = {
             asks(CPU, "pip:cudatoolkit==12.1"),
         ],
     ),
+    "not-in-channels": (
+        [
+            asks(CU126, "pytorch=2.5", "pytorch-cuda=12.4", channels="conda-forge"),
+            asks(CU126, "pytorch-cuda", channels='"https://conda.anaconda.org/conda-forge/", nvidia'),
+        ],
+        [
+            asks(CU126, "pytorch-cuda=12.4", channels="conda-forge, pytorch"),
+            asks(CU126, "pytorch-cuda=12.4", channels='conda-forge, "https://conda.anaconda.org/pytorch"'),
+            asks(CU126, "pytorch-cuda=12.4", channels="conda-forge, pytorch-nightly"),
+            asks(CU126, "pytorch-cuda=12.4", channels="conda-forge, ours"),
+            asks(CU126, "pytorch-cuda=12.4", channels="defaults"),
+            asks(CU126, "pytorch-cuda=12.4", channels='"not a channel", conda-forge'),
+            asks(CU126, "pytorch-cuda=12.4", channels=""),
+            asks(CU126, "pytorch::pytorch-cuda=12.4", channels="conda-forge"),
+            asks(CU126, "cuda-version=12.4", channels="conda-forge"),
+            asks(CU126, "pytorch-cuda=12.4", channels="conda-forge", complete=True),
+        ],
+    ),
     "cuda-named-twice": (
         [
             asks(CU126, "cuda-version=12.6", "cudatoolkit=11.8"),
             asks(CU126, "pytorch-cuda=12.4", "cudatoolkit=11.8"),
             asks(CU126, "cuda-toolkit=11.8", "cuda-version=12.6"),
+            asks(CU126, "pytorch=2.4=*cuda118*", "cuda-version=12.6"),
         ],
         [
             asks(CU118, "cuda-version=11.8", "cudatoolkit=11.8"),
             asks(CU126, "cuda-version=12", "cuda-toolkit=12.6"),
             asks(CU126, "pytorch-cuda=11.8", "cuda-version=12.6"),  # overruled
             asks(CU126, "cuda-version=12.6", "cudatoolkit"),
+            asks(CU126, "pytorch=2.4=*cuda126*", "cuda-version=12.9"),
+            asks(CU126, "cuda-version=12.6", "pip:torch==2.4.0+cu118"),
             asks(CU126, "cuda-version=12.6", "cudatoolkit=11.8", complete=True),
         ],
     ),
