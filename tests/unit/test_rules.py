@@ -741,6 +741,7 @@ TABLE: Mapping[str, tuple[list[Given], list[Given]]] = {
         [
             asks(CU118, "pytorch=2.4", "pytorch-cuda=11.8"),
             asks(CPU, "pytorch=2.2", channels="conda-forge"),
+            asks(CU126, "pytorch=2.6", "pytorch-cuda=12.4", channels="pytorch, nvidia, defaults"),
             asks(CU118, "tensorflow=2.13", "cudatoolkit=11.8", "cudnn=8.6", channels="conda-forge"),
         ],
         [
