@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,7 +17,7 @@ from envgen.formats.installed_files import with_damage
 from envgen.formats.pixi import is_pixi, read_pixi
 from envgen.formats.prefix import read_prefix
 from envgen.formats.pylock import is_pylock, read_pylock
-from envgen.formats.requirements import is_requirements, read_requirements
+from envgen.formats.requirements import is_requirements, may_be_requirements, read_requirements
 from envgen.formats.unreadable import refusal
 from envgen.formats.uv_lock import is_uv_lock, read_uv_lock
 from envgen.model.errors import BadInput
@@ -57,6 +58,9 @@ _FORMATS: tuple[tuple[Callable[[str], bool], _Reader], ...] = (
     (is_export, lambda file: (read_export(file.text, file.shown),)),
     (is_requirements, lambda file: read_requirements(file.text, file.shown)),
 )
+
+
+_REQUIREMENTS = re.compile(r"requirements.*\.(?:txt|in)$", re.IGNORECASE)
 
 
 def is_known(text: str) -> bool:
@@ -100,6 +104,8 @@ def _read(path: Path, shown: str, hardware: Collection[str]) -> tuple[Lock, ...]
     if refused:
         raise refused
     reader = next((reader for looks_like, reader in _FORMATS if looks_like(file.text)), None)
+    if reader is None and _REQUIREMENTS.search(path.name) and may_be_requirements(file.text):
+        return tuple(map(checked, read_requirements(file.text, file.shown)))
     if reader in (None, _conda_locks):
         return _conda_locks(file)  # which are checked; raises an error for every other file
     return tuple(map(checked, reader(file)))

@@ -45,8 +45,18 @@ class _Row:
 
 def is_requirements(text: str) -> bool:
     """Whether every line of a text can be one of a `requirements.txt`, and one of them pins something or is an option."""
-    lines = [line for _, line in _logical(text) if not line.lstrip().startswith("#")]
-    return _PINNED.search(text) is not None and all(_LOOKS.match(line.strip()) for line in lines)
+    return _PINNED.search(text) is not None and all(_LOOKS.match(line) for line in _lines(text))
+
+
+def may_be_requirements(text: str) -> bool:
+    """Whether every line of a text can be one of a `requirements.txt`, as those of many other texts can; its name must say it."""
+    lines = _lines(text)
+    return bool(lines) and all(_LOOKS.match(line) for line in lines)
+
+
+def _lines(text: str) -> list[str]:
+    lines = (re.sub(r"(?:^|\s)#.*", "", line).strip() for _, line in _logical(text))
+    return [line for line in lines if line]
 
 
 def read_requirements(text: str, shown: str) -> tuple[Lock, ...]:

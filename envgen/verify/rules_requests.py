@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from functools import partial
+from itertools import chain
 
 from packaging.specifiers import SpecifierSet
 from packaging.version import Version
@@ -27,6 +28,7 @@ from envgen.verify.registry import Case, Violations, rule
 from envgen.verify.rules_builds import said
 
 _HOLE = re.compile(r"\{(\w+)\}")
+_EXTRAS = re.compile(r"\[([^\]]*)\]")
 _PLAIN = re.compile(r"[0-9]+(?:\.[0-9]+)*")
 _ANACONDA = "https://conda.anaconda.org/"
 _USUAL = ("defaults", "nodefaults")  # say nothing of where a framework comes from
@@ -81,14 +83,37 @@ def _naming(case: Case) -> Iterator[tuple[LockedPackage, str]]:
 
 @rule("request-gets-cpu", "CUDA is asked for, and the solver gives a CPU build without a word.")
 def request_gets_cpu(case: Case) -> Violations:
-    """Advice of the matrices whose solve ends in a CPU build, where CUDA is meant."""
-    return _heard(case, _CPU) if case.claim.kind == "cuda" else iter(())
+    """Advice of the matrices whose solve ends in a CPU build, and wheels whose CUDA is a plugin that nothing asks for."""
+    return chain(_heard(case, _CPU), _without_plugin(case)) if case.claim.kind == "cuda" else iter(())
 
 
 @rule("request-unsolvable", "No solver finds a solution for what the file asks for.")
 def request_unsolvable(case: Case) -> Violations:
     """Advice of the matrices whose solve has no solution."""
     return (row for row in _heard(case, _NOTHING) if row[0] and not _never_was(row[0], case.catalogue.of(row[0])))
+
+
+def _without_plugin(case: Case) -> Violations:
+    """Wheels of a framework whose CUDA is a plugin, where nothing asks for that, and the CUDA is for no other framework."""
+    rows = case.catalogue.packages
+    plugins = {row.framework for row in rows if row.role == "plugin"}
+    of_plugins = {row.framework: row.ask_for for row in rows if row.framework in plugins and row.pip and row.ask_for}
+    there = {known.framework for package, known in case.known if known.role == "plugin" or package.manager == "conda"}
+    asked = () if case.lock.complete or any(_asks_for_hardware(case, package) for package in case.wheels) else case.wheels
+    for package in asked:
+        known = case.catalogue.of(package)
+        framework = known.framework if known else package.name
+        others = {name for _, name, _ in case.frameworks} - {framework}
+        if framework in of_plugins and framework not in there and not others:
+            there.add(framework)
+            yield package, f"for the CPU: its CUDA is a plugin, which nothing asks for; request {of_plugins[framework]}"
+
+
+def _asks_for_hardware(case: Case, package: LockedPackage) -> bool:
+    """Whether a requirement has an extra for one kind of hardware, as `numpyro[cuda12]` has."""
+    extras = _EXTRAS.search(package.asked)
+    words = re.findall(r"[a-z]+", extras[1].lower()) if extras else ()
+    return any(word in case.catalogue.wheels.extras for word in words)
 
 
 # --- advice ---------------------------------------------------------------------------------------------------------------

@@ -11,6 +11,7 @@ from unit.small import real_matrix, refused
 from envgen.formats.markers import holds, marker_of, oldest_python
 from envgen.formats.reading import read_any
 from envgen.formats.toml_text import parsed_toml, with_tables_in_one_line
+from envgen.model.errors import BadInput
 from envgen.model.packages import Lock
 from envgen.model.platforms import PLATFORMS
 
@@ -234,6 +235,24 @@ def test_markers_of_platforms_give_a_cell_for_each(tmp_path: Path) -> None:
     (lock,) = read(tmp_path, "requirements.txt", text)
     assert [len(names(lock, platform)) for platform in lock.platforms] == [2, 1, 1, 1]
     assert not lock.complete  # without hashes more may be installed
+
+
+@pytest.mark.parametrize("name", ["requirements.txt", "requirements-gpu.txt", "dev-requirements.in"])
+def test_a_file_that_is_named_as_requirements_need_not_pin_any(tmp_path: Path, name: str) -> None:
+    (lock,) = read(tmp_path, name, "# of the model\ntensorflow-gpu  # with CUDA\n\nnumpy>=2\n")
+    assert [(p.name, p.version, p.asked) for p in lock.packages] == [
+        ("tensorflow-gpu", "", "tensorflow-gpu"),
+        ("numpy", "", "numpy>=2"),
+    ]
+    assert not lock.complete
+
+
+@pytest.mark.parametrize(
+    ("name", "text"), [("notes.txt", "numpy\n"), ("requirements.txt", "# none\n"), ("requirements.txt", "we need numpy\n")]
+)
+def test_any_other_text_without_a_pin_is_no_list_of_requirements(tmp_path: Path, name: str, text: str) -> None:
+    with pytest.raises(BadInput, match="not a lock"):
+        read(tmp_path, name, text)
 
 
 # --- environment files ----------------------------------------------------------------------------------------------------
