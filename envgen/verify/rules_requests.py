@@ -87,7 +87,7 @@ def request_gets_cpu(case: Case) -> Violations:
     return chain(_heard(case, _CPU), _without_plugin(case)) if case.claim.kind == "cuda" else iter(())
 
 
-@rule("request-unsolvable", "No solver finds a solution for what the file asks for.")
+@rule("request-unsolvable", "No solver found a solution for what the file asks for.", severity="warning")
 def request_unsolvable(case: Case) -> Violations:
     """Advice of the matrices whose solve has no solution."""
     return (row for row in _heard(case, _NOTHING) if row[0] and not _never_was(row[0], case.catalogue.of(row[0])))
