@@ -121,10 +121,14 @@ def _asks_for_hardware(case: Case, package: LockedPackage) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class _Asked:
-    """The specs of a trial as a file has them: the packages that fill its holes, and the one that it is about."""
+    """The specs of a trial as a file has them: the packages that fill its holes, and the one that it is about.
+
+    `fixed` are the frameworks whose version is the trial's own: what the advice says of theirs is about what was chosen instead.
+    """
 
     holes: Mapping[str, LockedPackage]
     subject: LockedPackage
+    fixed: frozenset[str]
 
 
 def _heard(case: Case, gets: str) -> Violations:
@@ -155,7 +159,12 @@ def _asked(case: Case, trial: Trial) -> _Asked | None:
     if len(found) < len(specs) or (trial.gets != _NOTHING and any(package.name not in found for package in _deciding(case))):
         return None
     holes = {hole: found[name] for name, rest in specs.items() for hole in _HOLE.findall(" ".join(rest))}
-    return _Asked(holes, next(iter(found.values())))
+    own = (
+        row
+        for name, package in found.items()
+        if package not in holes.values() and specs[name] and (row := case.catalogue.of(package))
+    )
+    return _Asked(holes, next(iter(found.values())), frozenset(row.framework for row in own if row.framework))
 
 
 def _channels(case: Case) -> tuple[str, ...]:
@@ -191,7 +200,10 @@ def _goes_wrong(case: Case, condition: Condition, asked: _Asked) -> bool:
     if axis == "cuda":
         return case.claim.cuda is not None and fulfilled(condition, {axis: (case.claim.cuda,)})
     known = case.catalogue.of(asked.subject)
-    releases = _releases(case, known.framework if axis == "provider" and known else axis)
+    framework = known.framework if axis == "provider" and known else axis
+    releases = _releases(case, framework)
+    if framework in asked.fixed:
+        return True
     if axis == "provider":
         return bool(releases) and all(any(build.provider in condition.names for build in each.builds) for each in releases)
     return bool(releases) and all(fulfilled(condition, {axis: (each.version,)}) for each in releases)

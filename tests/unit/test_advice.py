@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from conftest import some
+from conftest import REPO, some
 from hypothesis import assume, given
 from hypothesis import strategies as st
 from unit import heard
 from unit.small import FILES, PROJECT, examples, project_of, write_matrix
 
 from envgen.explain.advice import advice
+from envgen.formats.environment_file import read_environment_file
+from envgen.lock.render import render
 from envgen.matrix.load import load_matrix
+from envgen.model.advice import Trial
 from envgen.model.errors import BadInput
 from envgen.model.facts import Matrix
+from envgen.model.resolution import Resolution
 from envgen.resolver.resolve import Unsatisfiable, resolve
+from envgen.verify.check import check, claims_of
 
 
 def test_every_trap_has_a_row_and_every_row_a_project(real: Matrix) -> None:
@@ -123,3 +129,67 @@ def test_advice_is_given_for_whatever_can_be_resolved(real: Matrix, data: st.Dat
         assume(False)
     for found in (item for resolution in resolutions for item in advice(real, resolution)):
         assert not re.search(r"[{}]", found.heard + found.but)
+
+
+# --- files that follow advice ---------------------------------------------------------------------------------------------
+
+GETS = {"cpu": "request-gets-cpu", "nothing": "request-unsolvable"}
+OF_A_FILE = {"platform", "cuda", "provider"}  # what an environment.yml tells, and the versions of what it asks for
+
+
+def names(trial: Trial) -> set[str]:
+    """The packages that a trial asks for."""
+    return {spec.split()[0] for spec in trial.specs}
+
+
+def asked(trial: Trial) -> str:
+    """An environment.yml that asks for what a trial asks for."""
+    specs = [f"  - {'='.join(spec.removesuffix('.*').split())}" for spec in trial.specs]
+    return "\n".join((f"channels: [{', '.join(trial.channels)}]", "dependencies:", *specs, ""))
+
+
+def findings(text: str, resolution: Resolution, matrix: Matrix) -> set[str]:
+    """The rules that a file breaks which is meant to be the target of a resolution."""
+    lock = read_environment_file(text, "environment.yml")
+    claim = next(iter(claims_of(resolution).values()))
+    return {found.rule for found in check(lock, dict.fromkeys(lock.platforms, replace(claim, frameworks=())), matrix)}
+
+
+def test_verify_finds_in_a_file_what_came_of_the_trial_of_its_specs(real: Matrix) -> None:
+    """Of every row whose trial has usual settings, and that is about what a file tells."""
+    said = {}
+    for name, (here, _) in heard.TOLD.items():
+        item, axes = heard.given(real, here)[heard.rows(real)[name]], conditions(real, name)
+        trial = item.trial
+        if (
+            trial
+            and trial.gets in GETS
+            and trial.strict
+            and not trial.virtual
+            and not trial.platform
+            and axes <= {*OF_A_FILE, *names(trial)}
+        ):
+            said[name] = (GETS[trial.gets], findings(asked(trial), heard.resolved(real, here), real))
+    assert len(said) > 10
+    assert {name: found for name, (rule, found) in said.items() if not found & {rule, "never-published", "cpu-selector"}} == {}
+
+
+def conditions(matrix: Matrix, name: str) -> set[str]:
+    """What a row of advice looks at."""
+    line = heard.rows(matrix)[name]
+    return {condition.axis for rule, _ in matrix.advice if rule.at.line == line for condition in rule.when}
+
+
+def test_verify_finds_nothing_of_that_in_what_envgen_asks_for(real: Matrix) -> None:
+    """The environment.yml of every choice that advice is about."""
+    for name, pair in heard.TOLD.items():
+        for told in pair:
+            resolution = heard.resolved(real, told)
+            if resolution.project.pip or told.target.startswith("{"):
+                continue
+            (file, _) = render(resolution, REPO / "templates", "templates", "project.yaml")
+            found = findings(file.text, resolution, real)
+            assert not found & {*GETS.values(), "never-published", "not-in-channels", "cuda-named-twice", "stub-package"}, (
+                name,
+                file.text,
+            )
