@@ -21,6 +21,7 @@ from envgen.model.gpu import Gpu
 from envgen.model.packages import Lock, LockedPackage
 from envgen.resolver.resolve import resolve
 from envgen.verify.check import cases, check, claims_of, inferred
+from envgen.verify.judgements import Judgements
 from envgen.verify.registry import REGISTRY
 
 CHANNEL = "https://conda.anaconda.org/conda-forge"
@@ -1041,3 +1042,28 @@ def test_a_cuda_of_no_told_version_is_just_cuda(real: Matrix) -> None:
     (found,) = check(Lock(shown="l", format="", environment="", packages=packages), {}, real)
     hint = "request torchvision under `frameworks:` to get a CUDA build"
     assert (found.rule, found.text) == ("cpu-sibling", f"a CPU build of torchvision in an environment for CUDA; {hint}")
+
+
+def test_packages_without_a_version_are_named_as_they_are_asked_for(real: Matrix) -> None:
+    given = asks(CU126, "pip:onnxruntime", "pip:onnxruntime-gpu")
+    lock = Lock(**{"shown": "environment.yml", "environment": "", "packages": given.packages, **given.lock})
+    texts = [found.text for found in check(lock, dict.fromkeys(lock.platforms, CU126), real) if found.rule == "framework-twice"]
+    assert texts == ["onnxruntime-gpu and onnxruntime install the same files and overwrite each other's"]
+
+
+def test_what_is_asked_for_is_judged_in_each_file_as_that_file_writes_it(real: Matrix) -> None:
+    """Two files ask for the same version, one of them from the channel that has it."""
+    judgements, found = Judgements(), []
+    for spec in ("pytorch::pytorch-cuda=12.4", "pytorch-cuda=12.4"):
+        given = asks(CU126, spec, channels="conda-forge")
+        lock = Lock(**{"shown": f"{spec}.yml", "environment": "", "packages": given.packages, **given.lock})
+        (case,) = cases(lock, dict.fromkeys(lock.platforms, CU126), real)
+        found.append("not-in-channels" in [row.rule for row in judgements.of(case).findings])
+    assert found == [False, True]
+
+
+@pytest.mark.parametrize("own", [{}, {"strict": False}, {"platform": "win-64"}, {"virtual": {"__cuda": None}}])
+def test_a_trial_with_settings_of_its_own_says_nothing_of_a_file(real: Matrix, own: dict[str, Any]) -> None:
+    advice = tuple((rule, replace(row, trial=row.trial and replace(row.trial, **own))) for rule, row in real.advice)
+    found = fired(asks(CU118, "pytorch=2.0", "cudatoolkit=11.8"), replace(real, advice=advice))
+    assert ("request-gets-cpu" in found) == (own == {})
