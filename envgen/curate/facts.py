@@ -126,12 +126,6 @@ def left_out(framework: Framework, provider: str, build: PublishedBuild) -> Left
     return None
 
 
-def channels_of(matrix: Matrix) -> tuple[str, ...]:
-    """Every channel that a spelling names, in the order of the files."""
-    rows = [row for framework in matrix.frameworks.values() for spellings in framework.providers.values() for row in spellings]
-    return tuple(dict.fromkeys(channel for row in rows for channel in row.channels))
-
-
 # --- what the solver is asked --------------------------------------------------------------------------------------------
 
 

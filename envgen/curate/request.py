@@ -6,7 +6,6 @@ from collections.abc import Collection
 from dataclasses import dataclass
 
 from envgen.channels.index import Index, IndexOptions, open_index
-from envgen.curate.facts import channels_of
 from envgen.curate.published import BuildIndex
 from envgen.matrix.cached import cached_matrix
 from envgen.model.errors import BadInput, closest
@@ -53,7 +52,7 @@ def open_inputs(layout: Layout, request: CurateRequest) -> Inputs:
     _check_names("framework", request.frameworks, matrix.frameworks)
     _check_names("platform", request.platforms, PLATFORMS)
     platforms = request.platforms or PLATFORMS
-    index, _ = open_index(request.index, layout, channels_of(matrix), platforms[0], matrix.withdrawn)
+    index, _ = open_index(request.index, layout, matrix.channels, platforms[0], matrix.withdrawn)
     return Inputs(
         matrix=matrix,
         builds=BuildIndex(index, matrix.catalogue, sorted(matrix.pythons)),

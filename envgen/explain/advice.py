@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from envgen.matrix.constraints import Known, holds
 from envgen.model.address import Address
-from envgen.model.advice import Advice, Trial
+from envgen.model.advice import HOLE, Advice, Trial, filled
 from envgen.model.facts import Constraint, Matrix, Platform, driver_text
 from envgen.model.gpu import Gpu
 from envgen.model.resolution import Resolution
 from envgen.resolver.cells import known_of, known_of_choices
-
-_HOLE = re.compile(r"\{(\w+)\}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,8 +46,8 @@ def _applied(piece: Advice, rule: Constraint, platforms: tuple[Platform, ...], h
     about_dropped = any(condition.axis == "dropped" for condition in rule.when)
     return AppliedAdvice(
         id=piece.id,
-        heard=_filled(piece.heard, holes),
-        but=_filled(piece.but, holes),
+        heard=filled(piece.heard, holes),
+        but=filled(piece.but, holes),
         because=rule.because,
         at=rule.at,
         platforms=() if about_dropped else platforms,
@@ -85,11 +82,7 @@ def _concerns(rule: Constraint, gpu: Gpu) -> bool:
     return all(gpu.capability in found for found in ranges)
 
 
-def _filled(text: str, holes: Mapping[str, str]) -> str:
-    return _HOLE.sub(lambda hole: holes[hole[1]], text)
-
-
 def _filled_trial(trial: Trial, holes: Mapping[str, str]) -> Trial:
     """The trial for this resolution: without the specs of what is not in it."""
-    specs = tuple(_filled(spec, holes) for spec in trial.specs if set(_HOLE.findall(spec)) <= set(holes))
-    return replace(trial, specs=specs, gets=_filled(trial.gets, holes))
+    specs = tuple(filled(spec, holes) for spec in trial.specs if set(HOLE.findall(spec)) <= set(holes))
+    return replace(trial, specs=specs, gets=filled(trial.gets, holes))

@@ -44,6 +44,10 @@ def _conda_locks(file: _File) -> tuple[Lock, ...]:
     return (_conda_lock(file),)
 
 
+def _requirements(file: _File) -> tuple[Lock, ...]:
+    return read_requirements(file.text, file.shown)
+
+
 _Reader = Callable[[_File], tuple[Lock, ...]]
 
 # The formats, the first that a text looks like counts.
@@ -56,9 +60,8 @@ _FORMATS: tuple[tuple[Callable[[str], bool], _Reader], ...] = (
     (is_conda_lock, _conda_locks),
     (is_environment_file, lambda file: (read_environment_file(file.text, file.shown),)),
     (is_export, lambda file: (read_export(file.text, file.shown),)),
-    (is_requirements, lambda file: read_requirements(file.text, file.shown)),
+    (is_requirements, _requirements),
 )
-
 
 _REQUIREMENTS = re.compile(r"requirements.*\.(?:txt|in)$", re.IGNORECASE)
 
@@ -105,7 +108,7 @@ def _read(path: Path, shown: str, hardware: Collection[str]) -> tuple[Lock, ...]
         raise refused
     reader = next((reader for looks_like, reader in _FORMATS if looks_like(file.text)), None)
     if reader is None and _REQUIREMENTS.search(path.name) and may_be_requirements(file.text):
-        return tuple(map(checked, read_requirements(file.text, file.shown)))
+        reader = _requirements
     if reader in (None, _conda_locks):
         return _conda_locks(file)  # which are checked; raises an error for every other file
     return tuple(map(checked, reader(file)))

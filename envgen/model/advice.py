@@ -5,8 +5,16 @@ They know nothing of the facts that say where the advice goes wrong: those are c
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+
+HOLE = re.compile(r"\{(\w+)\}")
+
+
+def filled(text: str, holes: Mapping[str, str]) -> str:
+    """A text with its holes filled."""
+    return HOLE.sub(lambda hole: holes[hole[1]], text)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

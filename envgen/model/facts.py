@@ -312,6 +312,12 @@ class Matrix:
     with_wheels: Matrix | None = field(default=None, compare=False, repr=False)  # where its wheels were left out: all facts
 
     @cached_property
+    def channels(self) -> tuple[str, ...]:
+        """Every channel that a spelling names, in the order of the files."""
+        rows = [row for framework in self.frameworks.values() for spellings in framework.providers.values() for row in spellings]
+        return tuple(dict.fromkeys(channel for row in rows for channel in row.channels))
+
+    @cached_property
     def hosts(self) -> tuple[str, ...]:
         """Every framework that is not a companion of another."""
         return tuple(name for name, framework in self.frameworks.items() if not framework.companion_of)

@@ -89,7 +89,7 @@ class LockedPackage:
     depends: tuple[str, ...] = ()
     constrains: tuple[str, ...] = ()  # a conda-lock.yml does not have them
     damaged: tuple[str, ...] = ()  # its files that are missing or changed, in an installed environment
-    asked: str = ""  # the spec or requirement as written, in a file of a person's
+    asked: str = ""  # the spec or requirement as written, in a file that a person wrote
     index: str = ""  # the index of wheels that it comes from, where its URL does not tell
     variants: tuple[str, ...] = ()  # the labels of its files, "" for none, where the machine decides which of them is installed
     at: Address | None = None

@@ -262,8 +262,8 @@ def stub_package(case: Case) -> Violations:
         is_open = package.manager == "pip" and package.asked != "" and not package.version
         for row in case.catalogue.named("pip", package.name) if is_open else (known,):
             if row.stub and (package.version or admits(package, row.versions)):
-                which = "is" if package.version else "is, in its newest release,"
-                yield package, f"{which} empty and fails on purpose{f'; request {row.ask_for}' if row.ask_for else ''}"
+                what = "is" if package.version else "its newest release is"
+                yield package, f"{what} empty and fails on purpose{f'; request {row.ask_for}' if row.ask_for else ''}"
 
 
 # --- a CPU target ---------------------------------------------------------------------------------------------------------

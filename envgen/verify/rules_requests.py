@@ -10,64 +10,70 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from functools import partial
+from functools import wraps
 from itertools import chain
 
 from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
+from envgen.channels.channel import ALIAS
 from envgen.formats.builds import cuda_of
 from envgen.formats.requirements import ANY_PLATFORM
 from envgen.matrix.constraints import fulfilled
-from envgen.model.advice import Trial
+from envgen.model.advice import HOLE, Trial, filled
 from envgen.model.catalogue import KnownPackage, parsed
 from envgen.model.condition import Condition
 from envgen.model.facts import Release
 from envgen.model.packages import LockedPackage
-from envgen.verify.registry import Case, Violations, rule
+from envgen.model.ranges import range_text, version_range
+from envgen.verify.registry import Case, VerifyCheck, Violations, rule
 from envgen.verify.rules_builds import said
 
-_HOLE = re.compile(r"\{(\w+)\}")
 _EXTRAS = re.compile(r"\[([^\]]*)\]")
-_PLAIN = re.compile(r"[0-9]+(?:\.[0-9]+)*")
-_ANACONDA = "https://conda.anaconda.org/"
 _USUAL = ("defaults", "nodefaults")  # say nothing of where a framework comes from
 _PYTHON = "python"
 _CPU, _NOTHING = "cpu", "nothing"  # what the trial of a piece of advice gets: a CPU build, no solution
 
 
+def _of_requests(judge: VerifyCheck) -> VerifyCheck:
+    """A rule that says nothing of what lists every package with its build."""
+
+    @wraps(judge)
+    def judged(case: Case) -> Violations:
+        return iter(()) if case.lock.complete else judge(case)
+
+    return judged
+
+
 @rule("never-published", "No channel has it, so no solver finds a solution.")
+@_of_requests
 def never_published(case: Case) -> Violations:
     """Conda packages of which the matrices say which versions there are."""
-    for package, known in () if case.lock.complete else case.known:
+    for package, known in case.known:
         if _never_was(package, known):
+            there = ", ".join(map(range_text, known.exists))
             instead = f"; request {known.ask_for}" if known.ask_for else ""
-            yield package, f"there never was a {package.name} {package.version}, only {_listed(known.exists)}{instead}"
+            yield package, f"no channel ever had {package.name} {package.version}, only {there}{instead}"
 
 
 @rule("not-in-channels", "No channel of the file has it, so no solver finds a solution.")
+@_of_requests
 def not_in_channels(case: Case) -> Violations:
     """Conda packages of which the matrices say which channels alone have them, in a file whose channels they know."""
-    channels = frozenset(_spelled(case.lock.channels))
-    if case.lock.complete or not channels or not channels <= _providing(case):
+    channels = _spelled(case.lock.channels)
+    if not channels or not set(channels) <= set(case.matrix.channels):
         return
     for package, known in case.known:
-        if package.manager == "conda" and "::" not in package.asked and known.only_in and not known.only_in & channels:
-            there = " or ".join(sorted(known.only_in))
-            yield package, f"comes from {there} alone, and the channels are {', '.join(_spelled(case.lock.channels))}"
+        if package.manager == "conda" and "::" not in package.asked and known.only_in and not known.only_in & set(channels):
+            yield package, f"only {' or '.join(sorted(known.only_in))} has it, and the channels are {', '.join(channels)}"
 
 
-def _providing(case: Case) -> frozenset[str]:
-    """The channels of all providers: what is in none but a channel of its own is in none of the others."""
-    rows = (spelling for facts in case.matrix.frameworks.values() for found in facts.providers.values() for spelling in found)
-    return frozenset(channel for spelling in rows for channel in spelling.channels)
-
-
-@rule("cuda-named-twice", "Where a solver finds a solution at all, it has libraries of both.")
+@rule("cuda-named-twice", "Either there is no solution, or it has libraries of both.")
+@_of_requests
 def cuda_named_twice(case: Case) -> Violations:
     """The conda packages that say which CUDA the environment is for, and builds of frameworks: they name one major."""
     named: dict[int, list[LockedPackage]] = {}
-    for package, cuda in () if case.lock.complete else _naming(case):
+    for package, cuda in _naming(case):
         named.setdefault(Version(cuda).major, []).append(package)
     if len(named) > 1:
         first, *others = named
@@ -82,12 +88,14 @@ def _naming(case: Case) -> Iterator[tuple[LockedPackage, str]]:
 
 
 @rule("request-gets-cpu", "CUDA is asked for, and the solver gives a CPU build without a word.")
+@_of_requests
 def request_gets_cpu(case: Case) -> Violations:
     """Advice of the matrices whose solve ends in a CPU build, and wheels whose CUDA is a plugin that nothing asks for."""
     return chain(_heard(case, _CPU), _without_plugin(case)) if case.claim.kind == "cuda" else iter(())
 
 
 @rule("request-unsolvable", "No solver found a solution for what the file asks for.", severity="warning")
+@_of_requests
 def request_unsolvable(case: Case) -> Violations:
     """Advice of the matrices whose solve has no solution."""
     return (row for row in _heard(case, _NOTHING) if row[0] and not _never_was(row[0], case.catalogue.of(row[0])))
@@ -99,14 +107,13 @@ def _without_plugin(case: Case) -> Violations:
     plugins = {row.framework for row in rows if row.role == "plugin"}
     of_plugins = {row.framework: row.ask_for for row in rows if row.framework in plugins and row.pip and row.ask_for}
     there = {known.framework for package, known in case.known if known.role == "plugin" or package.manager == "conda"}
-    asked = () if case.lock.complete or any(_asks_for_hardware(case, package) for package in case.wheels) else case.wheels
-    for package in asked:
+    for package in () if any(_asks_for_hardware(case, package) for package in case.wheels) else case.wheels:
         known = case.catalogue.of(package)
         framework = known.framework if known else package.name
         others = {name for _, name, _ in case.frameworks} - {framework}
         if framework in of_plugins and framework not in there and not others:
             there.add(framework)
-            yield package, f"for the CPU: its CUDA is a plugin, which nothing asks for; request {of_plugins[framework]}"
+            yield package, f"a CPU build: its CUDA is a plugin, and nothing asks for it; request {of_plugins[framework]}"
 
 
 def _asks_for_hardware(case: Case, package: LockedPackage) -> bool:
@@ -120,7 +127,7 @@ def _asks_for_hardware(case: Case, package: LockedPackage) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
-class _Asked:
+class _Followed:
     """The specs of a trial as a file has them: the packages that fill its holes, and the one that it is about.
 
     `fixed` are the frameworks whose version is the trial's own: what the advice says of theirs is about what was chosen instead.
@@ -133,20 +140,15 @@ class _Asked:
 
 def _heard(case: Case, gets: str) -> Violations:
     """What comes of each piece of advice that a file follows to the letter, and whose trial got this."""
-    for constraint, advice in () if case.lock.complete else case.matrix.advice:
+    for constraint, advice in case.matrix.advice:
         trial = advice.trial
-        asked = _asked(case, trial) if trial and trial.gets == gets else None
-        if asked and all(_goes_wrong(case, condition, asked) for condition in constraint.when):
-            text = _HOLE.sub(partial(_filled, asked), advice.but)
-            yield asked.subject, f"{text}; see {constraint.because} ({constraint.at})"
+        followed = _followed(case, trial) if trial and trial.gets == gets else None
+        if followed and all(_goes_wrong(case, condition, followed) for condition in constraint.when):
+            holes = {name: package.version for name, package in followed.holes.items()}
+            yield followed.subject, f"{filled(advice.but, holes)}; see {constraint.because} ({constraint.at})"
 
 
-def _filled(asked: _Asked, hole: re.Match[str]) -> str:
-    """The version that a file has where advice has a hole; the hole where it has none."""
-    return asked.holes[hole[1]].version if hole[1] in asked.holes else hole[0]
-
-
-def _asked(case: Case, trial: Trial) -> _Asked | None:
+def _followed(case: Case, trial: Trial) -> _Followed | None:
     """What a trial is about in a file that asks for the same, from the same channels, with the usual settings; else None.
 
     Other packages may be there; none that decides between CPU and CUDA builds, where a solve found any: what has no solution gets
@@ -158,13 +160,13 @@ def _asked(case: Case, trial: Trial) -> _Asked | None:
     found = {name: package for name in specs if (package := case.conda(name)) and _fits(package, specs[name])}
     if len(found) < len(specs) or (trial.gets != _NOTHING and any(package.name not in found for package in _deciding(case))):
         return None
-    holes = {hole: found[name] for name, rest in specs.items() for hole in _HOLE.findall(" ".join(rest))}
+    holes = {hole: found[name] for name, rest in specs.items() for hole in HOLE.findall(" ".join(rest))}
     own = (
         row
         for name, package in found.items()
         if package not in holes.values() and specs[name] and (row := case.catalogue.of(package))
     )
-    return _Asked(holes, next(iter(found.values())), frozenset(row.framework for row in own if row.framework))
+    return _Followed(holes, next(iter(found.values())), frozenset(row.framework for row in own if row.framework))
 
 
 def _channels(case: Case) -> tuple[str, ...]:
@@ -173,7 +175,7 @@ def _channels(case: Case) -> tuple[str, ...]:
 
 def _spelled(channels: tuple[str, ...]) -> tuple[str, ...]:
     """Channels of anaconda.org by their names, as the matrices have them."""
-    return tuple(channel.rstrip("/").removeprefix(_ANACONDA) for channel in channels)
+    return tuple(channel.rstrip("/").removeprefix(f"{ALIAS}/") for channel in channels)
 
 
 def _fits(package: LockedPackage, rest: list[str]) -> bool:
@@ -192,18 +194,18 @@ def _deciding(case: Case) -> Iterator[LockedPackage]:
             yield package
 
 
-def _goes_wrong(case: Case, condition: Condition, asked: _Asked) -> bool:
+def _goes_wrong(case: Case, condition: Condition, followed: _Followed) -> bool:
     """Whether a condition holds whatever a solver takes: of every release that the version of a framework admits."""
     axis = condition.axis
     if axis == "platform":
         return case.platform in (ANY_PLATFORM, *condition.names)
     if axis == "cuda":
         return case.claim.cuda is not None and fulfilled(condition, {axis: (case.claim.cuda,)})
-    known = case.catalogue.of(asked.subject)
+    known = case.catalogue.of(followed.subject)
     framework = known.framework if axis == "provider" and known else axis
-    releases = _releases(case, framework)
-    if framework in asked.fixed:
+    if framework in followed.fixed:
         return True
+    releases = _releases(case, framework)
     if axis == "provider":
         return bool(releases) and all(any(build.provider in condition.names for build in each.builds) for each in releases)
     return bool(releases) and all(fulfilled(condition, {axis: (each.version,)}) for each in releases)
@@ -213,23 +215,21 @@ def _releases(case: Case, framework: str) -> list[Release]:
     """The releases that the version of a framework admits; none where it is not requested, or by no version."""
     facts = case.matrix.frameworks.get(framework)
     found = (package.version for package, known in case.known if known.framework == framework and known.role == "framework")
-    text = next(filter(parsed, found), None)
-    return [release for release in facts.releases if release.version in _admitted(text)] if facts and text else []
+    admitted = next(filter(None, map(_admitted, found)), None)
+    return [release for release in facts.releases if release.version in admitted] if facts and admitted else []
 
 
-def _admitted(version: str) -> SpecifierSet:
-    """What `=12.1` admits: 12.1, and what begins with it. Of a version with letters just that one."""
-    return SpecifierSet(f"=={version}.*" if _PLAIN.fullmatch(version) else f"=={version}")
+def _admitted(version: str) -> SpecifierSet | None:
+    """What a version in a spec admits: `=12.1` what begins with it; None for none, and for what is not the version of a release."""
+    try:
+        return version_range(version)
+    except ValueError:
+        return None
 
 
 def _never_was(package: LockedPackage, known: KnownPackage | None) -> bool:
     """Whether a conda package is requested in a version that is none of those that were ever published."""
-    if package.manager != "conda" or known is None or not known.exists or parsed(package.version) is None:
+    admitted = _admitted(package.version)
+    if package.manager != "conda" or known is None or not known.exists or admitted is None:
         return False
-    return all((_admitted(package.version) & versions).is_unsatisfiable() for versions in known.exists)
-
-
-def _listed(ranges: tuple[SpecifierSet, ...]) -> str:
-    """Ranges as people write them: 11.6, 11.7 and 12.1; versions <12."""
-    *texts, last = (str(versions).removeprefix("==").removesuffix(".*") for versions in ranges)
-    return f"{', '.join(texts)} and {last}" if texts else f"versions {last}"
+    return all((admitted & versions).is_unsatisfiable() for versions in known.exists)

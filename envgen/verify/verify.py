@@ -69,7 +69,7 @@ def verified(
 def _of_path(
     path: Path, layout: Layout | None, matrix: Matrix, project: ProjectByName, asked: VerifyRequest, judgements: Judgements
 ) -> Iterator[Verified]:
-    """Every platform of what is at a path. Raises BadInput where it cannot be read, nor what it is meant to be."""
+    """Every platform of what is at a path. Raises BadInput where that, or what it is meant to be, cannot be read."""
     for lock in read_any(path, _shown(path, layout), hashes=asked.hashes, hardware=matrix.catalogue.wheels.extras):
         yield from _judged(lock, _claims(lock, path.absolute(), layout, asked, matrix, project), matrix, judgements)
 

@@ -61,7 +61,7 @@ def _solve_of(matrix: Matrix, builds: BuildIndex, fact: Fact) -> FactSolve | Non
     hosts = facts.hosts(matrix, fact)
     if hosts is None:
         return None
-    channels = builds.channels(fact.spelling, facts.channels_of(matrix), fact.platform)
+    channels = builds.channels(fact.spelling, matrix.channels, fact.platform)
     channels = tuple(dict.fromkeys((*channels, *(channel for host in hosts for channel in host.spelling.channels))))
     beside = (spec for host in hosts for spec in facts.spelled_for(host, fact.variant))
     request = facts.solve_request(matrix, fact, channels, tuple(dict.fromkeys((*beside, *facts.specs(fact, fact.spelling)))), hosts)

@@ -199,7 +199,7 @@ def _cudnn(inputs: Inputs) -> Iterator[str]:
 
 def _versions(inputs: Inputs, names: Sequence[str]) -> Iterator[tuple[str, list[Any]]]:
     """Every PEP 440 version of some packages in the channels of the matrix, with its dependencies."""
-    for channel in facts.channels_of(inputs.matrix):
+    for channel in inputs.matrix.channels:
         for name in names:
             for platform in PLATFORMS:
                 for record in inputs.builds.records(name, channel, platform):
