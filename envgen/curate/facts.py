@@ -11,7 +11,7 @@ from packaging.version import Version
 from envgen.curate.model import BuildKey, Fact, FrameworkProvider, PublishedBuild
 from envgen.matrix.constraints import Value, holds, known_of_target
 from envgen.matrix.hardware import runs_with
-from envgen.model.condition import Condition
+from envgen.model.constraint import Condition
 from envgen.model.facts import (
     Build,
     Framework,

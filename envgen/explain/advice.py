@@ -8,7 +8,8 @@ from dataclasses import dataclass, replace
 from envgen.matrix.constraints import Known, holds
 from envgen.model.address import Address
 from envgen.model.advice import HOLE, Advice, Trial, filled
-from envgen.model.facts import Constraint, Matrix, Platform, driver_text
+from envgen.model.constraint import Constraint
+from envgen.model.facts import Matrix, Platform, driver_text
 from envgen.model.gpu import Gpu
 from envgen.model.resolution import Resolution
 from envgen.resolver.cells import known_of, known_of_choices

@@ -29,7 +29,8 @@ from envgen.explain.target_phrases import code_reason, described_reason, floors_
 from envgen.matrix.constraints import bound_text, constraint_text
 from envgen.matrix.gpu_code import code_text as build_code_text
 from envgen.matrix.hardware import code_text, runs_with
-from envgen.model.facts import Bound, Build, Constraint, Framework, Matrix, Reason, Release, Spelling, Target
+from envgen.model.constraint import Bound, Constraint
+from envgen.model.facts import Build, Framework, Matrix, Reason, Release, Spelling, Target
 from envgen.model.open_target import OpenTarget, names_of
 from envgen.model.project import RequestedFramework, RequestedTarget
 from envgen.model.toolkit import Toolkit

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Literal, get_args
 
 from envgen.explain.advice import AppliedAdvice
-from envgen.model.facts import Constraint, Reason
+from envgen.model.constraint import Constraint
+from envgen.model.facts import Reason
 from envgen.model.project import Project
 from envgen.model.resolution import Resolution
 from envgen.resolver.resolve import Problem

@@ -20,7 +20,8 @@ from envgen.explain.minimize import minimal
 from envgen.explain.model import Change, Part, Repair
 from envgen.explain.requirements import requirements
 from envgen.matrix.constraints import bound_text
-from envgen.model.facts import Bound, Platform, Reason
+from envgen.model.constraint import Bound
+from envgen.model.facts import Platform, Reason
 from envgen.model.project import Dependency, Project
 from envgen.model.requested import provider_of
 from envgen.model.resolution import Resolution

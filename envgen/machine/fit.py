@@ -19,8 +19,9 @@ from envgen.matrix.constraints import Known, holds, known_of_target, violation_t
 from envgen.matrix.gpu_code import BUILD
 from envgen.matrix.gpu_names import gpu_named
 from envgen.matrix.hardware import cudnn_pin, driver_os, has_code, no_code_text, runs_with
+from envgen.model.constraint import Constraint
 from envgen.model.errors import BadInput
-from envgen.model.facts import Constraint, Matrix, Platform, Release, Target, Variant, driver_text
+from envgen.model.facts import Matrix, Platform, Release, Target, Variant, driver_text
 from envgen.model.gpu import Gpu
 from envgen.model.machine import Fit, LockedTarget, Machine, RunMode, System
 from envgen.model.project import Project, RequestedFramework

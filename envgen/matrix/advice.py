@@ -13,9 +13,9 @@ from envgen.matrix.fields import ADVISED, AXES, WORD
 from envgen.matrix.schema import TargetFile
 from envgen.model.advice import Advice, Trial
 from envgen.model.alias import Alias
-from envgen.model.condition import Condition
+from envgen.model.constraint import Condition, Constraint
 from envgen.model.errors import BadInput, closest
-from envgen.model.facts import Constraint, Matrix, Platform, Reason
+from envgen.model.facts import Matrix, Platform, Reason
 from envgen.model.platforms import PLATFORMS
 from envgen.model.ranges import version_range
 from envgen.yamlfile.document import Document

@@ -8,9 +8,8 @@ from typing import Any
 from envgen.matrix.fields import ADVISED, DRIVERS, NAMED
 from envgen.matrix.schema import BoundRow, ConstraintRow
 from envgen.model.address import Address
-from envgen.model.condition import Condition
+from envgen.model.constraint import Bound, Condition, Constraint
 from envgen.model.errors import BadInput
-from envgen.model.facts import Bound, Constraint
 from envgen.model.ranges import version_range
 from envgen.yamlfile.document import Document
 

@@ -11,8 +11,8 @@ from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
 from envgen.matrix.hardware import driver_os
-from envgen.model.condition import Condition
-from envgen.model.facts import Bound, Constraint, Platform, Target, driver_text
+from envgen.model.constraint import Bound, Condition, Constraint
+from envgen.model.facts import Platform, Target, driver_text
 from envgen.model.toolkit import Toolkit
 
 
@@ -76,12 +76,20 @@ def _holds(constraint: Constraint, known: Known) -> bool | None:
 
 def fulfilled(condition: Condition, known: Known) -> bool:
     """Whether a known axis has a value that a condition admits."""
-    values = known[condition.axis]
+    judged = condition.judged
+    for value in known[condition.axis]:
+        admitted = judged.get(value)
+        if admitted is None:
+            admitted = judged[value] = _admits(condition, value)
+        if admitted:
+            return True
+    return False
+
+
+def _admits(condition: Condition, value: Value) -> bool:
     if condition.axis == "driver":
-        return any(_admits_driver(condition, value) for value in values)
-    if condition.versions is None:
-        return any(value in condition.names for value in values)
-    return any(_in_range(condition.versions, value) for value in values)
+        return _admits_driver(condition, value)
+    return value in condition.names if condition.versions is None else _in_range(condition.versions, value)
 
 
 def _in_range(versions: SpecifierSet, value: Value) -> bool:

@@ -16,8 +16,8 @@ from itertools import groupby
 from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
-from envgen.model.condition import Condition
-from envgen.model.facts import Code, Constraint, Framework, Matrix, Platform
+from envgen.model.constraint import Condition, Constraint
+from envgen.model.facts import Code, Framework, Matrix, Platform
 from envgen.model.gpu import Compiled, Gpu
 
 CODE = re.compile(r"(sm|compute)_(\d{1,3})(\d)([af]?)")

@@ -33,9 +33,9 @@ from envgen.matrix.schema import (
     TargetFile,
 )
 from envgen.matrix.withdrawn import withdrawals
-from envgen.model.condition import Condition
+from envgen.model.constraint import Bound, Condition, Constraint
 from envgen.model.errors import BadInput, closest
-from envgen.model.facts import Bound, Constraint, Framework, Matrix, Spelling, Target, Variant, variant_text
+from envgen.model.facts import Framework, Matrix, Spelling, Target, Variant, variant_text
 from envgen.model.platforms import PLATFORMS
 from envgen.model.target_names import target_name
 from envgen.model.toolkit import Cudnn, Toolkit

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import date
 from functools import cached_property
 from typing import Literal
 
@@ -19,7 +18,7 @@ from envgen.model.address import Address
 from envgen.model.advice import Advice
 from envgen.model.alias import Alias
 from envgen.model.catalogue import Catalogue
-from envgen.model.condition import Condition
+from envgen.model.constraint import Bound, Constraint
 from envgen.model.gpu import Compiled, Gpu, GpuNames
 from envgen.model.toolkit import Cudnn, Toolkit
 from envgen.model.withdrawn import Withdrawals
@@ -174,6 +173,11 @@ class Framework:
     companion_of: str = ""  # the framework that its builds were compiled against; "" for none
 
     @cached_property
+    def places(self) -> Mapping[Version, int]:
+        """The place of each release from the newest."""
+        return {release.version: place for place, release in enumerate(self.releases)}
+
+    @cached_property
     def stated(self) -> frozenset[frozenset[Variant]]:
         """Everything that a row of its builds states as a variant."""
         return self.stated_without(())
@@ -231,32 +235,6 @@ class Framework:
     def spelling(self, provider: str, version: Version) -> Spelling | None:
         """How a release, in the matrix or not, is requested from a provider: the first row that covers it; None if none does."""
         return next((row for row in self.providers[provider] if version in row.releases), None)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Constraint:
-    """Where all of `when` holds, all of `need` must hold; `because` names the source."""
-
-    when: tuple[Condition, ...]
-    need: tuple[Condition, ...]
-    because: str
-    at: Address
-    until: date | None = None  # from this day on it may be otherwise
-    warn: bool = False  # worth saying, not worth refusing
-    says: str = ""  # in words, where it is not written as a constraint but follows from another fact
-
-    def is_about(self, providers: Collection[str]) -> bool:
-        """Whether it applies to builds of some providers alone."""
-        return any(one.axis == "provider" and one.names and one.names <= set(providers) for one in self.when)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Bound(Constraint):
-    """Versions that other packages must have: each axis of `need` is a package, with a range; `breaks` is what fails otherwise."""
-
-    breaks: str
-    partly: bool = False  # whether the rest of the framework works all the same
-    comes_with: tuple[str, ...] = ()  # frameworks and companions with any of which the packages are always there
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -348,3 +326,18 @@ class Matrix:
     def pythons(self) -> frozenset[Version]:
         """Every Python minor that some build was made for."""
         return frozenset[Version]().union(*(framework.pythons for framework in self.frameworks.values()))
+
+    def constraints_with(self, frameworks: Iterable[str]) -> tuple[Constraint, ...]:
+        """The constraints, then the bounds, that can apply where there are no other frameworks than these."""
+        there = self.frameworks.keys() & frameworks
+        key = frozenset(there)
+        if key not in self._constraints_with:
+            absent = self.frameworks.keys() - there
+            rows = (*self.constraints, *self.bounds)
+            self._constraints_with[key] = tuple(row for row in rows if absent.isdisjoint(one.axis for one in row.when))
+        return self._constraints_with[key]
+
+    @cached_property
+    def _constraints_with(self) -> dict[frozenset[str], tuple[Constraint, ...]]:
+        """What `constraints_with` was asked before."""
+        return {}

@@ -65,14 +65,11 @@ class Candidates:
         self.availability, self._counts = availability, counts
         self.pythons = minors_in(project.python, matrix.pythons)
         self.requested = {requested.framework: self._requested(requested) for requested in project.frameworks}
-        self.places = {
-            (requested.framework, release.version): place
-            for requested in project.frameworks
-            for place, release in enumerate(matrix.frameworks[requested.framework].releases)
-        }
+        self._providers = {row.framework: provider_of(matrix, project, row) for row in project.frameworks}
         self._host_providers = {row.framework: host_provider(matrix, project, row) for row in project.frameworks}
         self._told_by_build = {requested.host for requested in project.frameworks if is_for_same_cuda(matrix, project, requested)}
         self._signatures: dict[tuple[str, Version], tuple[bool, ...]] = {}
+        self._of_targets: dict[str, tuple[RequestedFramework, ...]] = {}
         self._tables: dict[_Key, dict[_Row, Candidate | Obstacle]] = {}
         self._cells: dict[tuple[str, Platform, Variant, str, Version], _InCell | Reason] = {}
 
@@ -89,8 +86,11 @@ class Candidates:
 
     def frameworks(self, target: Target) -> tuple[RequestedFramework, ...]:
         """The frameworks of the project that a target gets."""
-        rows = self.project.frameworks
-        return tuple(row for row in rows if not is_left_out(self.matrix, self.project, row, target))
+        if target.name not in self._of_targets:
+            rows = self.project.frameworks
+            found = tuple(row for row in rows if not is_left_out(self.matrix, self.project, row, target))
+            self._of_targets[target.name] = found
+        return self._of_targets[target.name]
 
     def of(self, cells: tuple[Cell, ...]) -> dict[str, tuple[Candidate, ...]]:
         """The candidates of each framework that a target gets, newest first."""
@@ -138,7 +138,7 @@ class Candidates:
 
     def never_built(self, requested: RequestedFramework, cell: Cell) -> Reason | None:
         """That none of several requested releases was ever built for a cell; None where one was, or only one is requested."""
-        provider = provider_of(self.matrix, self.project, requested)
+        provider = self._providers[requested.framework]
         releases = self.requested[requested.framework]
         rows = [build for release in releases for build in release.builds if build.provider == provider]
         if len(releases) < 2 or any(cell.platform in row.platforms and row.variants.intersection(cell.variants) for row in rows):
@@ -154,7 +154,7 @@ class Candidates:
         return self._tables[key]
 
     def _found(self, requested: RequestedFramework, cells: tuple[Cell, ...]) -> Iterator[tuple[_Row, Candidate | Obstacle]]:
-        provider = provider_of(self.matrix, self.project, requested)
+        provider = self._providers[requested.framework]
         for release in self.requested[requested.framework]:
             if self._counts(cells[0].target, release):
                 for built in _builts(release, provider, cells):
@@ -284,9 +284,8 @@ def _builts(release: Release, provider: str, cells: tuple[Cell, ...]) -> Iterato
 
 
 def _variants(cell: Cell, there: Sequence[tuple[frozenset[Platform], frozenset[Variant]]]) -> Iterator[Variant]:
-    for variant in cell.variants:
-        if variant == cell.target.cuda or any(cell.platform in platforms and variant in built for platforms, built in there):
-            yield variant
+    built = frozenset[Variant]().union(*(variants for platforms, variants in there if cell.platform in platforms))
+    return (variant for variant in cell.variants if variant == cell.target.cuda or variant in built)
 
 
 def _not_in_index(choice: Choice, cell: Cell, available: frozenset[Version]) -> Obstacle:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import reduce
 from operator import and_
@@ -23,8 +23,8 @@ from envgen.matrix.constraints import (
     within,
 )
 from envgen.matrix.hardware import driver_os, has_code, latest_driver, no_code_text, runs_with
-from envgen.model.condition import Condition
-from envgen.model.facts import Bound, Build, Constraint, Matrix, Need, Platform, Reason, Target, Variant, driver_text
+from envgen.model.constraint import Bound, Condition, Constraint
+from envgen.model.facts import Build, Matrix, Need, Platform, Reason, Target, Variant, driver_text
 from envgen.model.gpu import Gpu
 from envgen.model.project import Project
 from envgen.model.requested import provider_of
@@ -111,9 +111,9 @@ def cell_of(matrix: Matrix, project: Project, target: Target, platform: Platform
     known = known_of(matrix, project, target, platform)
     gpus = tuple(gpu for gpu in project.gpus if target.cuda and gpu.on(platform))
     undecided, unsatisfiable = [], next(_hardware_reasons(matrix, project, target, platform), None)
-    absent = matrix.frameworks.keys() - {requested.framework for requested in project.frameworks} - known.keys()
-    for constraint in (*matrix.constraints, *_relevant(matrix, known)):
-        if not _may_apply(constraint.when, known, absent):
+    there = {requested.framework for requested in project.frameworks} | known.keys()
+    for constraint in matrix.constraints_with(there):
+        if not (_may_apply(constraint.when, known) and _is_relevant(constraint, known)):
             continue
         verdict = holds(constraint, known)
         if verdict is False and not constraint.warn:
@@ -143,9 +143,9 @@ def with_older(matrix: Matrix, project: Project, cell: Cell) -> Cell:
     return replace(cell, variants=tuple(sorted(fitting, reverse=True)) or (cuda,))
 
 
-def _relevant(matrix: Matrix, known: Known) -> Iterator[Bound]:
-    """The bounds on packages of which the project requests some versions; the solver gets the others as they are."""
-    return (bound for bound in matrix.bounds if any(condition.axis in known for condition in bound.need))
+def _is_relevant(constraint: Constraint, known: Known) -> bool:
+    """Whether the search looks at it: not at bounds on packages that the project lets be any version, which the solver gets."""
+    return not isinstance(constraint, Bound) or any(condition.axis in known for condition in constraint.need)
 
 
 def _hardware_reasons(matrix: Matrix, project: Project, target: Target, platform: Platform) -> Iterator[Reason]:
@@ -168,8 +168,8 @@ def _may_change(constraint: Constraint, known: Known) -> bool:
     return any(condition.axis not in known for condition in (*constraint.when, *constraint.need))
 
 
-def _may_apply(when: Iterable[Condition], known: Known, absent: Collection[str]) -> bool:
-    return not any(row.axis in absent or (row.axis in known and not fulfilled(row, known)) for row in when)
+def _may_apply(when: Iterable[Condition], known: Known) -> bool:
+    return all(row.axis not in known or fulfilled(row, known) for row in when)
 
 
 # --- what a choice means for a cell ---------------------------------------------------------------------------------------

@@ -8,7 +8,8 @@ from packaging.version import Version
 
 from envgen.matrix.constraints import Known, constraint_text, holds, known_of_target
 from envgen.matrix.hardware import cudnn_pin, driver_os
-from envgen.model.facts import Constraint, Matrix, Platform, Reason, Target, driver_text
+from envgen.model.constraint import Constraint
+from envgen.model.facts import Matrix, Platform, Reason, Target, driver_text
 from envgen.model.project import Project
 from envgen.model.resolution import Choice, Pin, on_platform
 from envgen.model.toolkit import Toolkit

@@ -259,7 +259,7 @@ class _Search:
 
     def _place(self, name: str, choice: Choice) -> tuple[int, ...]:
         """Smaller is newer: by release, then by the CUDA of the build, platform by platform."""
-        place = self.source.places[choice.release.framework, choice.release.version]
+        place = self.source.matrix.frameworks[choice.release.framework].places[choice.release.version]
         return (place, *(-part for cell in self.targets[name] if (cuda := choice.on(cell.platform)) for part in cuda.release))
 
     def _following(self, name: str, depth: int, state: _State) -> Iterator[tuple[Candidate | None, _State]]:

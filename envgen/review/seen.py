@@ -10,7 +10,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import fields, replace
 
 from envgen.model.address import Address
-from envgen.model.facts import Constraint, Framework, Matrix, Release, Spelling
+from envgen.model.constraint import Constraint
+from envgen.model.facts import Framework, Matrix, Release, Spelling
 from envgen.model.project import Project, RequestedFramework
 from envgen.model.requested import as_asked, asked_as_wheels
 from envgen.resolver.candidates import requested_releases

@@ -10,7 +10,7 @@ from packaging.utils import canonicalize_name
 from envgen.formats.marks import matches, minor_of
 from envgen.matrix.constraints import Value, bound_text, holds, within
 from envgen.model.catalogue import parsed
-from envgen.model.facts import Bound
+from envgen.model.constraint import Bound
 from envgen.model.packages import LockedPackage
 from envgen.verify.registry import Case, Violations, rule
 

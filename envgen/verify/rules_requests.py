@@ -22,7 +22,7 @@ from envgen.formats.requirements import ANY_PLATFORM
 from envgen.matrix.constraints import fulfilled
 from envgen.model.advice import HOLE, Trial, filled
 from envgen.model.catalogue import KnownPackage, parsed
-from envgen.model.condition import Condition
+from envgen.model.constraint import Condition
 from envgen.model.facts import Release
 from envgen.model.packages import LockedPackage
 from envgen.model.ranges import range_text, version_range

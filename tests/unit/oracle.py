@@ -17,8 +17,8 @@ from itertools import product
 
 from packaging.version import Version
 
-from envgen.model.condition import Condition
-from envgen.model.facts import Build, Constraint, Matrix, Platform, Release, Spelling, Target, Variant
+from envgen.model.constraint import Condition, Constraint
+from envgen.model.facts import Build, Matrix, Platform, Release, Spelling, Target, Variant
 from envgen.model.project import Project, RequestedFramework, RequestedTarget
 
 Built = tuple[Variant, tuple[tuple[Platform, Variant], ...]]  # the CUDA on the first platform, and on those that have another

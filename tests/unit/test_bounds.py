@@ -24,9 +24,9 @@ from envgen.lock.inputs import cell_digest
 from envgen.lock.render import render
 from envgen.matrix.load import load_matrix
 from envgen.model.address import Address
-from envgen.model.condition import Condition
+from envgen.model.constraint import Bound, Condition, Constraint
 from envgen.model.errors import BadInput
-from envgen.model.facts import Bound, Constraint, Matrix
+from envgen.model.facts import Matrix
 from envgen.model.project import Dependency, Project
 from envgen.model.resolution import Resolution
 from envgen.resolver.resolve import Problem, Unsatisfiable, answer, resolve

@@ -23,7 +23,7 @@ from envgen.curate.show.page import html
 from envgen.curate.show.query import Query, branch_note, parse_query
 from envgen.matrix.hardware import latest_driver
 from envgen.model.address import Address
-from envgen.model.condition import Condition
+from envgen.model.constraint import Condition
 from envgen.model.dates import ExcludeNewer
 from envgen.model.facts import Matrix, Target
 from envgen.model.gpu import Gpu

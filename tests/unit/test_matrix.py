@@ -18,8 +18,9 @@ from unit.small import FILES, data_of, examples, refused, small_matrix, with_cha
 
 from envgen.matrix.fields import AXES
 from envgen.matrix.load import load_matrix
+from envgen.model.constraint import Constraint
 from envgen.model.errors import BadInput
-from envgen.model.facts import Constraint, Matrix, Release, Target, Variant
+from envgen.model.facts import Matrix, Release, Target, Variant
 from envgen.model.platforms import PLATFORMS
 from envgen.model.resolution import Choice
 from envgen.resolver.spelling import spelled

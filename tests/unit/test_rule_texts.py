@@ -12,7 +12,7 @@ from unit.test_rules import CHANNEL_TORCH, CPU, CU118, CU126, CU130, CUDNN, MKL_
 
 from envgen.matrix.conditions import condition
 from envgen.model.address import Address
-from envgen.model.facts import Bound, Constraint
+from envgen.model.constraint import Bound, Constraint
 from envgen.model.findings import Claim
 from envgen.model.gpu import Gpu
 from envgen.model.packages import Lock, LockedPackage

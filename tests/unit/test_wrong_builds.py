@@ -12,8 +12,7 @@ from unit.test_rules import CPU, CU126, CUDNN, NUMPY, TORCH, TORCH_CPU, conda
 
 from envgen.matrix.constraints import Known, by_version, driver_version, violation_text
 from envgen.model.address import Address
-from envgen.model.condition import Condition
-from envgen.model.facts import Constraint
+from envgen.model.constraint import Condition, Constraint
 from envgen.model.findings import Claim
 from envgen.model.packages import LockedPackage
 from envgen.verify.alone import wrong_alone, wrong_builds

@@ -11,9 +11,9 @@ from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
 from envgen.model.address import Address
-from envgen.model.condition import Condition
+from envgen.model.constraint import Condition, Constraint
 from envgen.model.dates import ExcludeNewer
-from envgen.model.facts import Build, Constraint, Framework, Matrix, Release, Spelling, Target
+from envgen.model.facts import Build, Framework, Matrix, Release, Spelling, Target
 from envgen.model.gpu import Gpu
 from envgen.model.project import Project, RequestedFramework, RequestedTarget
 from envgen.model.toolkit import Toolkit

@@ -15,7 +15,8 @@ from packaging.version import Version
 
 from envgen.matrix.hardware import driver_os, has_code, runs_with
 from envgen.model.address import Address
-from envgen.model.facts import Build, Constraint, Framework, Matrix, Platform, Release, Spelling, Target, Variant
+from envgen.model.constraint import Constraint
+from envgen.model.facts import Build, Framework, Matrix, Platform, Release, Spelling, Target, Variant
 from envgen.model.rules import Registry
 from envgen.model.toolkit import Toolkit
 from envgen.yamlfile.document import Document

@@ -9,8 +9,8 @@ from packaging.specifiers import SpecifierSet
 
 from envgen.curate.lint.registry import LintContext, LintResults, rule
 from envgen.curate.lint.satisfiable import disjoint, floors, satisfiable, subset
-from envgen.model.condition import Condition
-from envgen.model.facts import Bound, Constraint, driver_text
+from envgen.model.constraint import Bound, Condition, Constraint
+from envgen.model.facts import driver_text
 
 
 def words(condition: Condition) -> str:

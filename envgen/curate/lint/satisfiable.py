@@ -15,7 +15,7 @@ from packaging.version import Version
 
 from envgen.curate.lint.registry import LintContext, Offered, TargetCell
 from envgen.matrix.constraints import Value, driver_version
-from envgen.model.condition import Condition
+from envgen.model.constraint import Condition
 from envgen.model.facts import Matrix, Platform
 from envgen.model.toolkit import Toolkit
 

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from packaging.version import Version
 
 from envgen.matrix.constraints import fulfilled
-from envgen.model.condition import Condition
+from envgen.model.constraint import Condition
 
 Spans = list[tuple[int, int]]  # first and last place of each run
 

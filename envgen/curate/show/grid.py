@@ -15,8 +15,8 @@ from packaging.version import Version
 from envgen.curate.show.groups import BuildConstraint, BuildGroup, build_groups
 from envgen.curate.show.query import Query
 from envgen.matrix.constraints import Driver, Known, Value, holds
-from envgen.model.condition import Condition
-from envgen.model.facts import Constraint, Matrix, driver_text
+from envgen.model.constraint import Condition, Constraint
+from envgen.model.facts import Matrix, driver_text
 from envgen.model.gpu import Gpu
 
 Status = Literal["out", "warn", "met", "open"]  # violated; violated, but only a warning; met; not known

@@ -18,20 +18,8 @@ from envgen.matrix.constraints import Known, Value, by_version, condition_text, 
 from envgen.matrix.gpu_code import BUILD
 from envgen.matrix.hardware import code_range, driver_os, runs_with
 from envgen.model.address import Address
-from envgen.model.condition import Condition
-from envgen.model.facts import (
-    Build,
-    Constraint,
-    Framework,
-    Matrix,
-    Platform,
-    Release,
-    Spelling,
-    Target,
-    Variant,
-    driver_text,
-    variant_text,
-)
+from envgen.model.constraint import Condition, Constraint
+from envgen.model.facts import Build, Framework, Matrix, Platform, Release, Spelling, Target, Variant, driver_text, variant_text
 from envgen.model.target_names import target_name
 from envgen.model.text import minors_text
 from envgen.model.toolkit import Toolkit

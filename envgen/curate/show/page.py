@@ -28,7 +28,7 @@ from envgen.formats.selectors import scalar
 from envgen.matrix.constraints import fulfilled
 from envgen.matrix.gpu_names import gpu_named
 from envgen.matrix.hardware import branches, driver_os
-from envgen.model.condition import Condition
+from envgen.model.constraint import Condition
 from envgen.model.facts import Matrix, Reason, driver_text
 from envgen.resolver.specs import python_spec
 
