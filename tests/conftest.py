@@ -64,7 +64,8 @@ def update_golden(request: pytest.FixtureRequest) -> bool:
 
 def pytest_configure(config: pytest.Config) -> None:
     """No test reads or writes the user's cache, or depends on the width of the terminal, which a worker of xdist exports."""
-    gc.set_threshold(20_000, 10, 100)  # a sixth of a worker's time went into looking for circles among what it keeps
+    gc.set_threshold(100_000, 10, 100)  # a sixth of a worker's time went into looking for circles among what it keeps
+    gc.disable()
     _temporary_files_in_memory(config)
     folder = tempfile.mkdtemp(prefix="envgen-cache-")  # for what runs in this process
     os.environ["ENVGEN_CACHE"] = folder
@@ -122,8 +123,9 @@ def pytest_xdist_auto_num_workers() -> int:
 
 
 def pytest_collection_finish() -> None:
-    """What was collected stays until the end: the garbage collector does not look at it again."""
+    """What was collected stays until the end: the garbage collector never looks at it."""
     gc.freeze()
+    gc.enable()
 
 
 def pytest_unconfigure() -> None:
