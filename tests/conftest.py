@@ -117,9 +117,9 @@ def _has_room(memory: Path) -> bool:
 
 @pytest.hookimpl(optionalhook=True)  # `make mutants` runs without xdist
 def pytest_xdist_auto_num_workers() -> int:
-    """Two workers more than there are cores, or half as many more: a tenth of the tests' time is spent waiting, for time-outs and servers."""
+    """A worker more than there are cores, or half as many more: a tenth of the tests' time is spent waiting, for time-outs and servers."""
     cores = len(os.sched_getaffinity(0)) if sys.platform.startswith("linux") else os.cpu_count() or 1
-    return max(cores + 2, cores * 3 // 2)
+    return max(cores + 1, cores * 3 // 2)
 
 
 def pytest_collection_finish() -> None:

@@ -19,7 +19,15 @@ from envgen.model.findings import Claim, ClaimKind, Finding
 from envgen.model.packages import Lock, LockedPackage
 from envgen.model.resolution import Resolution
 from envgen.model.rules import Rule
-from envgen.verify import rules_builds, rules_cuda, rules_integrity, rules_known, rules_promises, rules_requests  # noqa: F401 - they fill the registry
+from envgen.verify import (  # noqa: F401 - they fill the registry
+    rules_builds,
+    rules_cuda,
+    rules_integrity,
+    rules_known,
+    rules_not_built,
+    rules_promises,
+    rules_requests,
+)
 from envgen.verify.brought import of_cpu_builds
 from envgen.verify.registry import REGISTRY, Case, VerifyCheck
 

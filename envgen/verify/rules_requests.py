@@ -10,43 +10,28 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from functools import wraps
 from itertools import chain
 
-from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
-from envgen.channels.channel import ALIAS
 from envgen.formats.builds import cuda_of
 from envgen.formats.requirements import ANY_PLATFORM
 from envgen.matrix.constraints import fulfilled
 from envgen.model.advice import HOLE, Trial, filled
 from envgen.model.catalogue import KnownPackage, parsed
 from envgen.model.constraint import Condition
-from envgen.model.facts import Release
 from envgen.model.packages import LockedPackage
-from envgen.model.ranges import range_text, version_range
-from envgen.verify.registry import Case, VerifyCheck, Violations, rule
+from envgen.model.ranges import range_text
+from envgen.verify.registry import Case, Violations, rule
+from envgen.verify.requests import PYTHON, admitted_by, channels_of, named_channels, of_requests, releases_of
 from envgen.verify.rules_builds import said
 
 _EXTRAS = re.compile(r"\[([^\]]*)\]")
-_USUAL = ("defaults", "nodefaults")  # say nothing of where a framework comes from
-_PYTHON = "python"
 _CPU, _NOTHING = "cpu", "nothing"  # what the trial of a piece of advice gets: a CPU build, no solution
 
 
-def _of_requests(judge: VerifyCheck) -> VerifyCheck:
-    """A rule that says nothing of what lists every package with its build."""
-
-    @wraps(judge)
-    def judged(case: Case) -> Violations:
-        return iter(()) if case.lock.complete else judge(case)
-
-    return judged
-
-
 @rule("never-published", "No channel has it, so no solver finds a solution.")
-@_of_requests
+@of_requests
 def never_published(case: Case) -> Violations:
     """Conda packages of which the matrices say which versions there are."""
     for package, known in case.known:
@@ -57,10 +42,10 @@ def never_published(case: Case) -> Violations:
 
 
 @rule("not-in-channels", "No channel of the file has it, so no solver finds a solution.")
-@_of_requests
+@of_requests
 def not_in_channels(case: Case) -> Violations:
     """Conda packages of which the matrices say which channels alone have them, in a file whose channels they know."""
-    channels = _spelled(case.lock.channels)
+    channels = named_channels(case)
     if not channels or not set(channels) <= set(case.matrix.channels):
         return
     for package, known in case.known:
@@ -69,7 +54,7 @@ def not_in_channels(case: Case) -> Violations:
 
 
 @rule("cuda-named-twice", "Either there is no solution, or it has libraries of both.")
-@_of_requests
+@of_requests
 def cuda_named_twice(case: Case) -> Violations:
     """The conda packages that say which CUDA the environment is for, and builds of frameworks: they name one major."""
     named: dict[int, list[LockedPackage]] = {}
@@ -88,14 +73,14 @@ def _naming(case: Case) -> Iterator[tuple[LockedPackage, str]]:
 
 
 @rule("request-gets-cpu", "CUDA is asked for, and the solver gives a CPU build without a word.")
-@_of_requests
+@of_requests
 def request_gets_cpu(case: Case) -> Violations:
     """Advice of the matrices whose solve ends in a CPU build, and wheels whose CUDA is a plugin that nothing asks for."""
     return chain(_heard(case, _CPU), _without_plugin(case)) if case.claim.kind == "cuda" else iter(())
 
 
 @rule("request-unsolvable", "No solver found a solution for what the file asks for.", severity="warning")
-@_of_requests
+@of_requests
 def request_unsolvable(case: Case) -> Violations:
     """Advice of the matrices whose solve has no solution."""
     return (row for row in _heard(case, _NOTHING) if row[0] and not _never_was(row[0], case.catalogue.of(row[0])))
@@ -154,9 +139,9 @@ def _followed(case: Case, trial: Trial) -> _Followed | None:
     Other packages may be there; none that decides between CPU and CUDA builds, where a solve found any: what has no solution gets
     none by asking for more.
     """
-    if trial.virtual or not trial.strict or trial.platform or _channels(case) != trial.channels:
+    if trial.virtual or not trial.strict or trial.platform or channels_of(case) != trial.channels:
         return None
-    specs = {words[0]: words[1:] for spec in trial.specs if (words := spec.split()) and words[0] != _PYTHON}
+    specs = {words[0]: words[1:] for spec in trial.specs if (words := spec.split()) and words[0] != PYTHON}
     found = {name: package for name in specs if (package := case.conda(name)) and _fits(package, specs[name])}
     if len(found) < len(specs) or (trial.gets != _NOTHING and any(package.name not in found for package in _deciding(case))):
         return None
@@ -167,15 +152,6 @@ def _followed(case: Case, trial: Trial) -> _Followed | None:
         if package not in holes.values() and specs[name] and (row := case.catalogue.of(package))
     )
     return _Followed(holes, next(iter(found.values())), frozenset(row.framework for row in own if row.framework))
-
-
-def _channels(case: Case) -> tuple[str, ...]:
-    return tuple(channel for channel in _spelled(case.lock.channels) if channel not in _USUAL)
-
-
-def _spelled(channels: tuple[str, ...]) -> tuple[str, ...]:
-    """Channels of anaconda.org by their names, as the matrices have them."""
-    return tuple(channel.rstrip("/").removeprefix(f"{ALIAS}/") for channel in channels)
 
 
 def _fits(package: LockedPackage, rest: list[str]) -> bool:
@@ -205,31 +181,15 @@ def _goes_wrong(case: Case, condition: Condition, followed: _Followed) -> bool:
     framework = known.framework if axis == "provider" and known else axis
     if framework in followed.fixed:
         return True
-    releases = _releases(case, framework)
+    releases = releases_of(case, framework)
     if axis == "provider":
         return bool(releases) and all(any(build.provider in condition.names for build in each.builds) for each in releases)
     return bool(releases) and all(fulfilled(condition, {axis: (each.version,)}) for each in releases)
 
 
-def _releases(case: Case, framework: str) -> list[Release]:
-    """The releases that the version of a framework admits; none where it is not requested, or by no version."""
-    facts = case.matrix.frameworks.get(framework)
-    found = (package.version for package, known in case.known if known.framework == framework and known.role == "framework")
-    admitted = next(filter(None, map(_admitted, found)), None)
-    return [release for release in facts.releases if release.version in admitted] if facts and admitted else []
-
-
-def _admitted(version: str) -> SpecifierSet | None:
-    """What a version in a spec admits: `=12.1` what begins with it; None for none, and for what is not the version of a release."""
-    try:
-        return version_range(version)
-    except ValueError:
-        return None
-
-
 def _never_was(package: LockedPackage, known: KnownPackage | None) -> bool:
     """Whether a conda package is requested in a version that is none of those that were ever published."""
-    admitted = _admitted(package.version)
+    admitted = admitted_by(package.version)
     if package.manager != "conda" or known is None or not known.exists or admitted is None:
         return False
     return all((admitted & versions).is_unsatisfiable() for versions in known.exists)

@@ -266,6 +266,7 @@ def review(environment: dict[str, str], tmp_path: Path) -> Job:
         "inputs.locks || ''": "",
         "github.token": "a token",
         "github.event.pull_request.number": "12",
+        "runner.temp": environment["RUNNER_TEMP"],
     }
     return Job(tmp_path / "checkout", steps_of(REPO / ".github/workflows/review.yml"), environment, values)
 
@@ -319,6 +320,39 @@ def test_a_lock_that_does_not_follow_fails_the_check_at_its_line(site: Workspace
     done = review.run("Check")
     assert done.returncode == 1
     assert "::error file=environments/p/project.yaml,line=6,title=envgen spec-not-locked::" in done.stdout
+
+
+def test_what_the_runner_keeps_is_what_check_finds_again_in_a_new_clone(site: Workspace, review: Job, tmp_path: Path) -> None:
+    """Another runner, with nothing but the folder that is kept, adds nothing to it: no project is checked again."""
+    kept = tmp_path / "temp" / "envgen" / "values"
+    assert kept_folders() == [f"{'${{ runner.temp }}'}/envgen/values"] * 2
+    Repository(site.root).commit("nothing")
+    found = []
+    for _ in range(2):
+        merged(site, tmp_path)
+        assert review.run("Check").returncode == 0
+        found.append(sorted(path.name for path in kept.iterdir()))
+        for folder in (path for path in kept.parent.iterdir() if path != kept):
+            shutil.rmtree(folder)
+    assert found[0] == found[1]
+    assert any(name.startswith("tuple-") for name in found[0])
+
+
+def kept_folders() -> list[str]:
+    """The folders that the action and the workflow of a review keep for the next run, each with where envgen has its cache."""
+    found = []
+    for path in (REPO / ".github/workflows/review.yml", REPO / "action.yml"):
+        data = yaml.safe_load(path.read_text(encoding="utf-8"))
+        rows = data["runs"]["steps"] if "runs" in data else data["jobs"]["review"]["steps"]
+        found += [row["with"]["path"] for row in rows if row.get("uses", "").startswith("actions/cache@")]
+        caches = {row["env"]["ENVGEN_CACHE"] for row in rows if row.get("name") in ("Check", "Compare")}
+        assert {f"{cache}/values" for cache in caches} == {found[-1]}
+    return found
+
+
+def test_gitlab_keeps_what_check_finds() -> None:
+    data = yaml.safe_load((REPO / "docs/ci/gitlab-ci.yml").read_text(encoding="utf-8"))[".envgen"]
+    assert data["cache"]["paths"] == [f"{data['variables']['ENVGEN_CACHE'].removeprefix('$CI_PROJECT_DIR/')}/values"]
 
 
 def test_locks_of_other_tools_are_verified_by_their_pathspecs(site: Workspace, review: Job, tmp_path: Path) -> None:

@@ -661,6 +661,62 @@ TABLE: Mapping[str, tuple[list[Given], list[Given]]] = {
             given_(CPU, conda("jaxlib", "0.4.24", "cpu_py310h0_0"), conda("scipy", "1.15.0")),
         ],
     ),
+    "never-built": (
+        [
+            asks(CPU, "python=3.8", "pytorch=2.6", channels="conda-forge"),
+            asks(CPU, "python=3.8.10", "pytorch>=2.5,<2.7", channels="conda-forge, pytorch"),
+            asks(CPU, "python<3.9", "pytorch=2.6", channels="conda-forge, nodefaults"),
+            asks(CU118, "pytorch=2.1", "pytorch-cuda=11.7", channels="pytorch, nvidia, conda-forge"),
+            asks(CU126, "pytorch >=2.6, <2.7 cuda*", "cuda-version >=12.0,<12.2", channels="conda-forge"),
+            asks(CU126, "pytorch=2.6", "cuda-version=12.0", channels="conda-forge"),
+            asks(CU126, "pytorch=2.6=*cuda*", "cuda-version=12.0", channels="conda-forge"),
+            asks(CU118, "jaxlib=0.4.35", "cuda-version=11.8", channels="conda-forge"),
+            asks(CU126, "pytorch=2.5", "python=3.8", "pytorch-cuda=12.1", channels="pytorch, nvidia"),
+        ],
+        [
+            asks(CPU, "python=3.9", "pytorch=2.6", channels="conda-forge"),
+            asks(CPU, "python>=3.8", "pytorch=2.6", channels="conda-forge"),
+            asks(CPU, "python=3.8", "pytorch", channels="conda-forge"),
+            asks(CPU, "python=3.8", "pytorch>=2.6", channels="conda-forge"),  # or what will come
+            asks(CPU, "python=2.7", "pytorch<2", channels="conda-forge"),  # older than what the matrices have
+            asks(CPU, "python=3.8", "pytorch=2.6", channels="conda-forge, defaults"),
+            asks(CPU, "python=3.8", "pytorch=2.6", channels="conda-forge, our-own"),
+            asks(CPU, "python=3.8", "pytorch=2.6", channels="bioconda"),
+            asks(CPU, "python=3.8", "conda-forge::pytorch=2.6", channels="pytorch"),
+            asks(CPU, "python=3.8", "pytorch=2.6", channels="pytorch, conda-forge"),  # which has no such release
+            asks(CPU, "python=3.8", "pip:torch==2.6", channels="conda-forge"),
+            asks(CPU, "python=3.8", "pytorch=2.6", channels="conda-forge", complete=True),
+            asks(CPU, "python=3.7", "pytorch=2.5", channels="pytorch"),  # builds for Macs are not among the facts
+            asks(CPU, "python=3.6", "jaxlib=0.4.30", channels="conda-forge"),  # nor is this release
+            asks(CPU, "python=3.14", "pytorch=2.1", channels="conda-forge"),  # newer: not-built
+            asks(CU126, "pytorch=2.6", "cuda-version=12", channels="conda-forge"),
+            asks(CU126, "pytorch=2.6", "cuda-version=12.8", channels="conda-forge"),  # runs builds for 12.6
+            asks(CU126, "pytorch=2.6", "cuda-version", channels="conda-forge"),
+            asks(CU126, "pytorch=2.6", "cudatoolkit=11.2", channels="conda-forge"),  # does not say the CUDA of its builds
+            asks(CU126, "pytorch=2.6=cpu*", "cuda-version=12.0", channels="conda-forge"),
+            asks(CPU, "pytorch=2.6", "cuda-version=12.0", channels="conda-forge"),
+            asks(CU126, "pytorch=2.5", "pytorch-cuda=12.4", "python=3.12", channels="pytorch, nvidia, conda-forge"),
+            asks(CU126, "pytorch>=2.4,<2.7", "cuda-version=12.0", channels="conda-forge"),  # 2.4 has builds for it
+            asks(CU126, "pytorch=2.6", "cuda-version=13.0", channels="conda-forge"),  # newer: not-built
+        ],
+    ),
+    "not-built": (
+        [
+            asks(CU126, "python=3.12", "pytorch=2.1", "pytorch-cuda=12.1", channels="pytorch, nvidia, conda-forge"),
+            asks(CPU, "python=3.13", "tensorflow=2.17", channels="conda-forge"),
+            asks(CPU, "python>=3.14", "pytorch=2.6", channels="conda-forge"),
+            asks(CU126, "pytorch=2.6", "cuda-version=13.0", channels="conda-forge"),
+            asks(CU126, "pytorch=2.1", "pytorch-cuda=12.4", channels="pytorch, nvidia, conda-forge"),  # which is for 12.4 alone
+        ],
+        [
+            asks(CU126, "python=3.11", "pytorch=2.1", "pytorch-cuda=12.1", channels="pytorch, nvidia, conda-forge"),
+            asks(CPU, "python=3.12", "tensorflow=2.17", channels="conda-forge"),
+            asks(CPU, "python=3.8", "pytorch=2.6", channels="conda-forge"),  # older: never-built
+            asks(CU126, "pytorch=2.6", "cuda-version=12.0", channels="conda-forge"),
+            asks(CPU, "pytorch=2.6", "cuda-version=13.0", channels="conda-forge"),
+            asks(CPU, "python=3.13", "tensorflow=2.17", channels="conda-forge", complete=True),
+        ],
+    ),
     "never-published": (
         [
             asks(CU126, "cudatoolkit=12.1"),

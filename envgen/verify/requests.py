@@ -1,0 +1,61 @@
+"""What an environment file asks for, before anything is solved: the channels, the versions, the releases of a framework."""
+
+from __future__ import annotations
+
+from functools import wraps
+
+from packaging.specifiers import SpecifierSet
+
+from envgen.channels.channel import ALIAS
+from envgen.model.facts import Release
+from envgen.model.packages import LockedPackage
+from envgen.model.ranges import version_range
+from envgen.verify.registry import Case, VerifyCheck, Violations
+
+PYTHON = "python"
+DEFAULTS = "defaults"
+_USUAL = (DEFAULTS, "nodefaults")  # say nothing of where a framework comes from
+
+
+def of_requests(judge: VerifyCheck) -> VerifyCheck:
+    """A rule that says nothing of what lists every package with its build."""
+
+    @wraps(judge)
+    def judged(case: Case) -> Violations:
+        return iter(()) if case.lock.complete else judge(case)
+
+    return judged
+
+
+def channels_of(case: Case) -> tuple[str, ...]:
+    """The channels of a file that say where a framework comes from."""
+    return tuple(channel for channel in named_channels(case) if channel not in _USUAL)
+
+
+def named_channels(case: Case) -> tuple[str, ...]:
+    """The channels of a file, those of anaconda.org by their names, as the matrices have them."""
+    return tuple(channel.rstrip("/").removeprefix(f"{ALIAS}/") for channel in case.lock.channels)
+
+
+def releases_of(case: Case, framework: str) -> list[Release]:
+    """The releases that a file's spec of a framework admits; none where it is not requested, or in any version."""
+    facts = case.matrix.frameworks.get(framework)
+    found = (package for package, known in case.known if known.framework == framework and known.role == "framework")
+    admitted = next(filter(None, map(versions_of, found)), None)
+    return [release for release in facts.releases if release.version in admitted] if facts and admitted else []
+
+
+def versions_of(package: LockedPackage) -> SpecifierSet | None:
+    """The versions that a spec admits: of `pytorch=2.6`, and of ranges such as `python >=3.8,<3.11`; None for any."""
+    if package.version:
+        return admitted_by(package.version)
+    rest = package.asked.rpartition("::")[2][len(package.name) :].strip()
+    return admitted_by(rest) or admitted_by(rest.rpartition(" ")[0])  # without a build
+
+
+def admitted_by(version: str) -> SpecifierSet | None:
+    """What a version in a spec admits: `=12.1` what begins with it; None for none, and for what is not the version of a release."""
+    try:
+        return version_range(version)
+    except ValueError:
+        return None
