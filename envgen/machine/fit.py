@@ -56,7 +56,7 @@ def choose(word: MachineWord, fits: Sequence[Fit], machine: Machine, project: Pr
     cuda = sorted((fit for fit in locked if fit.cuda), key=lambda fit: fit.cuda or Version("0"), reverse=True)
     cpu = next((fit.target for fit in locked if fit.cuda is None), None)
     newest = next((fit.target for fit in cuda if fit.runs), None)
-    if newest and (word is MachineWord.GPU or cpu is None or machine.gpus or machine.hidden):
+    if newest and (word is MachineWord.GPU or cpu is None or machine.served):
         return newest, f"newest CUDA target that driver {_driver(machine)} can run"
     if word is MachineWord.AUTO and cpu:
         return cpu, _why_no_cuda(machine, cuda)
@@ -223,17 +223,18 @@ class _CudaCheck:
 
     def _forward_compatibility(self) -> Iterator[str]:
         """Is for data-centre GPUs, for Linux, and for the next major of CUDA."""
-        known = [gpu_named(self.matrix, gpu.name) for gpu in self.machine.gpus]
+        known = [gpu_named(self.matrix, gpu.name) for gpu in self.machine.served]
         reaches = drivers.forward(self.native, self.toolkit, self.driver_os)
         if reaches and known and all(gpu and gpu.data_centre for gpu in known):
             yield f"or, on data-centre GPUs, use {drivers.compat(self.matrix)}"
 
     def gpus(self, chosen: Known, lock: LockedTarget | None) -> Iterator[_Refusal]:
-        """The GPUs for which the toolkit, the build of a framework or the locked cuDNN has no code; each model once."""
-        models = tuple(dict.fromkeys(Gpu(name=gpu.name, capability=gpu.capability) for gpu in self.machine.gpus))
+        """The GPUs without code in the toolkit, a framework's build or the locked cuDNN, once each; hidden ones all or none."""
+        models = tuple(dict.fromkeys(Gpu(name=gpu.name, capability=gpu.capability) for gpu in self.machine.served))
         refused = [(gpu, found) for gpu in models if (found := self._no_code(gpu, chosen) or self._no_cudnn_code(gpu, lock))]
-        for gpu, refusal in refused:
-            hide = (f"hide the {gpu.name} with CUDA_VISIBLE_DEVICES",) if len(refused) < len(models) else ()
+        others_serve = len(refused) < len(models)
+        for gpu, refusal in refused if self.machine.gpus or not others_serve else ():
+            hide = (f"hide the {gpu.name} with CUDA_VISIBLE_DEVICES",) if others_serve else ()
             yield _Refusal(refusal.why, (*refusal.fixes, *hide))
 
     def _no_code(self, gpu: Gpu, chosen: Known) -> _Refusal | None:
@@ -330,7 +331,7 @@ def _why_no_cuda(machine: Machine, cuda: Sequence[Fit]) -> str:
         return machine.note or "no NVIDIA driver"
     if not cuda:
         return "no CUDA target to choose"
-    if not (machine.gpus or machine.hidden) and any(fit.runs for fit in cuda):
+    if not machine.served and any(fit.runs for fit in cuda):
         return machine.note or "no GPU"
     return _none_runs(machine, cuda)
 

@@ -29,6 +29,11 @@ class Machine:
     note: str = ""
     hidden: tuple[Gpu, ...] = ()
 
+    @property
+    def served(self) -> tuple[Gpu, ...]:
+        """The GPUs that a target is for: those that a program sees, or where all are hidden, those that are there."""
+        return self.gpus or self.hidden
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SystemCuda:

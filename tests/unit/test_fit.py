@@ -69,6 +69,14 @@ def test_a_hidden_gpu_does_not_hold_the_others_back() -> None:
     assert best(Machine(driver=Version("580"), gpus=(V100,), hidden=(K40,)))[0] == "cu126"
 
 
+def test_where_every_gpu_is_hidden_a_target_serves_one_of_them() -> None:
+    assert best(Machine(driver=Version("580"), hidden=(K40,)))[0] == "cu118"
+    assert best(Machine(driver=Version("580"), hidden=(V100, K40)))[0] == "cu126"
+    with pytest.raises(BadInput) as caught:
+        best(Machine(driver=Version("580"), hidden=(B200,)))
+    assert "B200 (10.0)" in str(caught.value) and "hide the" not in str(caught.value)
+
+
 def test_a_newer_gpu_than_every_toolkit_has_code_for_is_refused() -> None:
     """CUDA 12.6 ends at 9.0: nothing that it compiled runs on a B200."""
     with pytest.raises(BadInput) as caught:
