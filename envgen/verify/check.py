@@ -24,7 +24,6 @@ from envgen.verify import (  # noqa: F401 - they fill the registry
     rules_cuda,
     rules_integrity,
     rules_known,
-    rules_not_built,
     rules_promises,
     rules_requests,
 )

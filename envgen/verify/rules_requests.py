@@ -23,6 +23,7 @@ from envgen.model.constraint import Condition
 from envgen.model.packages import LockedPackage
 from envgen.model.ranges import range_text
 from envgen.verify.registry import Case, Violations, rule
+from envgen.verify.requested_builds import missing_builds, newest_for_cpu
 from envgen.verify.requests import PYTHON, admitted_by, channels_of, named_channels, of_requests, releases_of
 from envgen.verify.rules_builds import said
 
@@ -53,6 +54,20 @@ def not_in_channels(case: Case) -> Violations:
             yield package, f"only {' or '.join(sorted(known.only_in))} has it, and the channels are {', '.join(channels)}"
 
 
+@rule("never-built", "No solver finds such a build: it takes a CPU build, one of another channel, or nothing.")
+@of_requests
+def never_built(case: Case) -> Violations:
+    """Frameworks without a build for a Python or a CUDA that is older than some that there are builds for."""
+    return ((package, missing.text) for package, missing in missing_builds(case) if not missing.newer)
+
+
+@rule("not-built", "The matrices know no such build; without one a solver takes a CPU build, or nothing.", severity="warning")
+@of_requests
+def not_built(case: Case) -> Violations:
+    """Frameworks without a build for a Python or a CUDA that is newer than all that there are builds for."""
+    return ((package, missing.text) for package, missing in missing_builds(case) if missing.newer)
+
+
 @rule("cuda-named-twice", "Either there is no solution, or it has libraries of both.")
 @of_requests
 def cuda_named_twice(case: Case) -> Violations:
@@ -77,6 +92,14 @@ def _naming(case: Case) -> Iterator[tuple[LockedPackage, str]]:
 def request_gets_cpu(case: Case) -> Violations:
     """Advice of the matrices whose solve ends in a CPU build, and wheels whose CUDA is a plugin that nothing asks for."""
     return chain(_heard(case, _CPU), _without_plugin(case)) if case.claim.kind == "cuda" else iter(())
+
+
+@rule("newest-is-cpu", "A solver that takes the newest release takes its CPU build, without a word.", severity="warning")
+@of_requests
+def newest_is_cpu(case: Case) -> Violations:
+    """Frameworks in a range whose newest release has a CPU build and none for the CUDA, but for what advice says of them."""
+    advised = {package for package, _ in _heard(case, _CPU)}
+    return ((package, text) for package, text in newest_for_cpu(case) if package not in advised)
 
 
 @rule("request-unsolvable", "No solver found a solution for what the file asks for.", severity="warning")

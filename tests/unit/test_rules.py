@@ -666,6 +666,7 @@ TABLE: Mapping[str, tuple[list[Given], list[Given]]] = {
             asks(CPU, "python=3.8", "pytorch=2.6", channels="conda-forge"),
             asks(CPU, "python=3.8.10", "pytorch>=2.5,<2.7", channels="conda-forge, pytorch"),
             asks(CPU, "python<3.9", "pytorch=2.6", channels="conda-forge, nodefaults"),
+            asks(CPU, "python=3.8", "conda-forge::pytorch=2.6", channels="pytorch"),
             asks(CU118, "pytorch=2.1", "pytorch-cuda=11.7", channels="pytorch, nvidia, conda-forge"),
             asks(CU126, "pytorch >=2.6, <2.7 cuda*", "cuda-version >=12.0,<12.2", channels="conda-forge"),
             asks(CU126, "pytorch=2.6", "cuda-version=12.0", channels="conda-forge"),
@@ -682,7 +683,7 @@ TABLE: Mapping[str, tuple[list[Given], list[Given]]] = {
             asks(CPU, "python=3.8", "pytorch=2.6", channels="conda-forge, defaults"),
             asks(CPU, "python=3.8", "pytorch=2.6", channels="conda-forge, our-own"),
             asks(CPU, "python=3.8", "pytorch=2.6", channels="bioconda"),
-            asks(CPU, "python=3.8", "conda-forge::pytorch=2.6", channels="pytorch"),
+            asks(CPU, "python=3.8", "pytorch::pytorch=2.6", channels="conda-forge"),  # which has no such release
             asks(CPU, "python=3.8", "pytorch=2.6", channels="pytorch, conda-forge"),  # which has no such release
             asks(CPU, "python=3.8", "pip:torch==2.6", channels="conda-forge"),
             asks(CPU, "python=3.8", "pytorch=2.6", channels="conda-forge", complete=True),
@@ -715,6 +716,30 @@ TABLE: Mapping[str, tuple[list[Given], list[Given]]] = {
             asks(CU126, "pytorch=2.6", "cuda-version=12.0", channels="conda-forge"),
             asks(CPU, "pytorch=2.6", "cuda-version=13.0", channels="conda-forge"),
             asks(CPU, "python=3.13", "tensorflow=2.17", channels="conda-forge", complete=True),
+        ],
+    ),
+    "newest-is-cpu": (
+        [
+            asks(CU126, "python=3.12", "pytorch", "cuda-version=12.4", channels="conda-forge"),
+            asks(CU118, "python=3.10", "pytorch>=2.1", "cuda-version=11.8", channels="conda-forge"),
+            asks(CU118, "pytorch", "pytorch-cuda=11.7", channels="pytorch, nvidia, conda-forge"),
+            asks(CU126, "pytorch>=2.4,<2.7", "cuda-version=12.0", channels="conda-forge"),  # 2.6 has no build for it
+            asks(CU126, "conda-forge::pytorch", "cuda-version=12.0", channels="pytorch"),
+        ],
+        [
+            asks(CU126, "pytorch", "cuda-version=12", channels="conda-forge"),
+            asks(CU126, "pytorch", "cuda-version", channels="conda-forge"),
+            asks(CU126, "pytorch", channels="conda-forge"),
+            asks(CU126, "pytorch=*=*cuda*", "cuda-version=12.4", channels="conda-forge"),
+            asks(CU126, "pytorch=2.6", "cuda-version=12.0", channels="conda-forge"),  # never-built
+            asks(CU126, "pytorch<2.6", "cuda-version=12.0", channels="conda-forge"),  # 2.5 has a build for it
+            asks(CU126, "pytorch", "cuda-version=14.0", channels="conda-forge"),  # what comes may have a build
+            asks(CPU, "pytorch", "cuda-version=12.4", channels="conda-forge"),
+            asks(CU118, "pytorch", "pytorch-cuda=11.8", channels="pytorch, nvidia, conda-forge"),
+            asks(CU118, "pytorch", "cudatoolkit=11.8", channels="pytorch, conda-forge"),  # request-gets-cpu
+            asks(CU126, "pytorch", "cuda-version=12.4", channels="conda-forge, defaults"),
+            asks(CU126, "pytorch", "cuda-version=12.4", channels="conda-forge", complete=True),
+            asks(CU126, "jaxlib>=0.7,<0.7.2", "cuda-version=12.0", channels="conda-forge"),  # some builds are not among the facts
         ],
     ),
     "never-published": (
