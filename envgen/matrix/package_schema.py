@@ -100,6 +100,10 @@ class PackageRow(FileModel):
     )
     stub: bool = Field(default=False, description="true where it holds nothing and fails on purpose.")
     ask_for: Text | None = Field(default=None, alias="ask-for", description="What to ask for to get its CUDA build.")
+    extras: dict[Text, RangeText] = Field(
+        default={},
+        description="Every extra for one kind of hardware, as PEP 685 spells it, and the releases with it; left out: not known.",
+    )
     also_on_cpu: bool = Field(
         default=False,
         alias="also-on-cpu",

@@ -155,6 +155,7 @@ def _row(row: PackageRow, framework: str, role: Role) -> KnownPackage:
         only_in=frozenset(row.only_in),
         stub=row.stub,
         ask_for=row.ask_for or "",
+        extras=dict(row.extras),
         also_on_cpu=row.also_on_cpu,
         usual_on_cpu=row.usual_on_cpu,
         same_files_as=tuple(row.same_files_as),

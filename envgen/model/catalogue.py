@@ -89,6 +89,7 @@ class KnownPackage:
     only_in: frozenset[str] = frozenset()  # the channels that have it, where no other does
     stub: bool = False  # whether it is empty and fails on purpose
     ask_for: str = ""  # what to request instead, to get a CUDA build
+    extras: Mapping[str, SpecifierSet] = field(default_factory=dict)  # its extras for one kind of hardware, and who has them
     also_on_cpu: bool = False  # whether people use its CPU build beside CUDA on purpose
     usual_on_cpu: bool = False  # whether its CPU build is the usual one, even beside CUDA
     same_files_as: tuple[str, ...] = ()  # packages of its manager that install the same files

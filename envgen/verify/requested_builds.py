@@ -20,9 +20,7 @@ from envgen.model.packages import LockedPackage
 from envgen.model.ranges import range_text
 from envgen.model.text import minors_text
 from envgen.verify.registry import Case
-from envgen.verify.requests import DEFAULTS, PYTHON, channels_of, named_channels, versions_of
-
-_LATER = Version("99999")  # newer than every release
+from envgen.verify.requests import DEFAULTS, LATER, PYTHON, channels_of, named_channels, versions_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,7 +88,7 @@ def _platforms(case: Case) -> frozenset[Platform]:
 def _is_whole(case: Case, requested: RequestedBuilds) -> bool:
     """Whether the matrices know every build in a range: no older release is in it, nor all that will come, and none is left out."""
     versions, oldest = versions_of(requested.package), min(requested.framework.places)
-    if versions is None or _LATER in versions or not (versions & SpecifierSet(f"<{oldest}")).is_unsatisfiable():
+    if versions is None or LATER in versions or not (versions & SpecifierSet(f"<{oldest}")).is_unsatisfiable():
         return False
     return not any(_is_left_out(case, requested, release) for release, _ in requested.builds)
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from functools import wraps
 
 from packaging.specifiers import SpecifierSet
+from packaging.utils import canonicalize_name
+from packaging.version import Version
 
 from envgen.channels.channel import ALIAS
 from envgen.model.facts import Release
@@ -13,7 +16,9 @@ from envgen.model.ranges import version_range
 from envgen.verify.registry import Case, VerifyCheck, Violations
 
 PYTHON = "python"
+LATER = Version("99999")  # newer than every release
 DEFAULTS = "defaults"
+_EXTRAS = re.compile(r"\[([^\]]*)\]")
 _USUAL = (DEFAULTS, "nodefaults")  # say nothing of where a framework comes from
 
 
@@ -37,6 +42,12 @@ def named_channels(case: Case) -> tuple[str, ...]:
     return tuple(channel.rstrip("/").removeprefix(f"{ALIAS}/") for channel in case.lock.channels)
 
 
+def extras_of(package: LockedPackage) -> tuple[str, ...]:
+    """The extras of a requirement, as PEP 685 spells them."""
+    found = _EXTRAS.search(package.asked) if package.manager == "pip" else None
+    return tuple(canonicalize_name(extra.strip()) for extra in found[1].split(",")) if found else ()
+
+
 def releases_of(case: Case, framework: str) -> list[Release]:
     """The releases that a file's spec of a framework admits; none where it is not requested, or in any version."""
     facts = case.matrix.frameworks.get(framework)
@@ -49,7 +60,7 @@ def versions_of(package: LockedPackage) -> SpecifierSet | None:
     """The versions that a spec admits: of `pytorch=2.6`, and of ranges such as `python >=3.8,<3.11`; None for any."""
     if package.version:
         return admitted_by(package.version)
-    rest = package.asked.rpartition("::")[2][len(package.name) :].strip()
+    rest = _EXTRAS.sub("", package.asked.rpartition("::")[2])[len(package.name) :].strip()
     return admitted_by(rest) or admitted_by(rest.rpartition(" ")[0])  # without a build
 
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from itertools import chain
 
+from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
 from envgen.formats.builds import cuda_of
@@ -24,10 +25,19 @@ from envgen.model.packages import LockedPackage
 from envgen.model.ranges import range_text
 from envgen.verify.registry import Case, Violations, rule
 from envgen.verify.requested_builds import missing_builds, newest_for_cpu
-from envgen.verify.requests import PYTHON, admitted_by, channels_of, named_channels, of_requests, releases_of
+from envgen.verify.requests import (
+    LATER,
+    PYTHON,
+    admitted_by,
+    channels_of,
+    extras_of,
+    named_channels,
+    of_requests,
+    releases_of,
+    versions_of,
+)
 from envgen.verify.rules_builds import said
 
-_EXTRAS = re.compile(r"\[([^\]]*)\]")
 _CPU, _NOTHING = "cpu", "nothing"  # what the trial of a piece of advice gets: a CPU build, no solution
 
 
@@ -97,9 +107,41 @@ def request_gets_cpu(case: Case) -> Violations:
 @rule("newest-is-cpu", "A solver that takes the newest release takes its CPU build, without a word.", severity="warning")
 @of_requests
 def newest_is_cpu(case: Case) -> Violations:
-    """Frameworks in a range whose newest release has a CPU build and none for the CUDA, but for what advice says of them."""
+    """Frameworks whose newest release is not for the CUDA of a file: it has a CPU build, or a wheel that finds no library."""
     advised = {package for package, _ in _heard(case, _CPU)}
-    return ((package, text) for package, text in newest_for_cpu(case) if package not in advised)
+    yield from ((package, text) for package, text in newest_for_cpu(case) if package not in advised)
+    yield from _newest_wheels(case)
+
+
+def _newest_wheels(case: Case) -> Violations:
+    """Wheels without end of their range whose newest release loads the libraries of a newer CUDA, where nothing brings them."""
+    cuda = case.claim.cuda if case.claim.kind == "cuda" else None
+    for package, known in case.known if cuda else ():
+        newest = known.built_with[0] if known.built_with and package.manager == "pip" and known.role == "framework" else None
+        versions = versions_of(package)
+        if newest is None or not newest.cuda or newest.inside or _asks_for_hardware(case, package):
+            continue
+        if (versions is None or LATER in versions) and cuda and Version(newest.cuda).major > cuda.major:
+            yield package, f"its newest release loads CUDA {newest.cuda}, and nothing brings that beside CUDA {cuda}"
+
+
+@rule("no-such-extra", "pip only warns of that, and installs the package without what an extra brings.")
+@of_requests
+def no_such_extra(case: Case) -> Violations:
+    """Extras for one kind of hardware that the requested releases of a wheel do not have."""
+    for package, known in case.known:
+        for extra in extras_of(package) if known.extras else ():
+            if _is_for_hardware(case, extra) and _is_without(package, known.extras.get(extra)):
+                having = f"only {range_text(known.extras[extra])} has its" if extra in known.extras else "it has no"
+                yield package, f"{having} extra {extra}{f'; request {known.ask_for}' if known.ask_for else ''}"
+
+
+def _is_without(package: LockedPackage, having: SpecifierSet | None) -> bool:
+    """Whether no release of a range has an extra; of a range without end the newest counts."""
+    versions = versions_of(package)
+    if having is None:
+        return True
+    return LATER not in having if versions is None or LATER in versions else (versions & having).is_unsatisfiable()
 
 
 @rule("request-unsolvable", "No solver found a solution for what the file asks for.", severity="warning")
@@ -126,9 +168,11 @@ def _without_plugin(case: Case) -> Violations:
 
 def _asks_for_hardware(case: Case, package: LockedPackage) -> bool:
     """Whether a requirement has an extra for one kind of hardware, as `numpyro[cuda12]` has."""
-    extras = _EXTRAS.search(package.asked)
-    words = re.findall(r"[a-z]+", extras[1].lower()) if extras else ()
-    return any(word in case.catalogue.wheels.extras for word in words)
+    return any(_is_for_hardware(case, extra) for extra in extras_of(package))
+
+
+def _is_for_hardware(case: Case, extra: str) -> bool:
+    return any(word in case.catalogue.wheels.extras for word in re.findall(r"[a-z]+", extra))
 
 
 # --- advice ---------------------------------------------------------------------------------------------------------------

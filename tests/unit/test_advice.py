@@ -183,7 +183,7 @@ def conditions(matrix: Matrix, name: str) -> set[str]:
 def test_verify_finds_nothing_of_that_in_what_envgen_asks_for(real: Matrix) -> None:
     """The environment.yml of every choice that advice is about."""
     judged = {*GETS.values(), "never-published", "never-built", "not-built", "newest-is-cpu", "not-in-channels", "cuda-named-twice"}
-    judged.add("stub-package")
+    judged |= {"stub-package", "no-such-extra"}
     told = [one for pair in heard.TOLD.values() for one in pair if not one.target.startswith("{")]
     for resolution in some([heard.resolved(real, one) for one in told], 80):
         file, _ = render(resolution, REPO / "templates", "templates", "project.yaml")

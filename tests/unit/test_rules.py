@@ -725,6 +725,8 @@ TABLE: Mapping[str, tuple[list[Given], list[Given]]] = {
             asks(CU118, "pytorch", "pytorch-cuda=11.7", channels="pytorch, nvidia, conda-forge"),
             asks(CU126, "pytorch>=2.4,<2.7", "cuda-version=12.0", channels="conda-forge"),  # 2.6 has no build for it
             asks(CU126, "conda-forge::pytorch", "cuda-version=12.0", channels="pytorch"),
+            asks(CU118, "cudatoolkit=11.8", "pip:tensorflow", channels="conda-forge"),
+            asks(CU118, "cudatoolkit=11.8", "pip:tensorflow>=2.10", channels="conda-forge"),
         ],
         [
             asks(CU126, "pytorch", "cuda-version=12", channels="conda-forge"),
@@ -740,6 +742,11 @@ TABLE: Mapping[str, tuple[list[Given], list[Given]]] = {
             asks(CU126, "pytorch", "cuda-version=12.4", channels="conda-forge, defaults"),
             asks(CU126, "pytorch", "cuda-version=12.4", channels="conda-forge", complete=True),
             asks(CU126, "jaxlib>=0.7,<0.7.2", "cuda-version=12.0", channels="conda-forge"),  # some builds are not among the facts
+            asks(CU126, "cuda-version=12.6", "pip:tensorflow", channels="conda-forge"),
+            asks(CU118, "cudatoolkit=11.8", "pip:tensorflow<2.15", channels="conda-forge"),
+            asks(CU118, "cudatoolkit=11.8", "pip:tensorflow[and-cuda]", channels="conda-forge"),  # brings its own
+            asks(CPU, "cudatoolkit=11.8", "pip:tensorflow", channels="conda-forge"),
+            asks(CU118, "cudatoolkit=11.8", "pip:torch", channels="conda-forge"),  # brings its own
         ],
     ),
     "never-published": (
@@ -760,6 +767,28 @@ TABLE: Mapping[str, tuple[list[Given], list[Given]]] = {
             asks(CU118, "cudatoolkit=11.8rc1"),
             asks(CU126, "cudatoolkit=12.1", complete=True),
             asks(CPU, "pip:cudatoolkit==12.1"),
+        ],
+    ),
+    "no-such-extra": (
+        [
+            asks(CU126, "pip:jax[gpu]"),
+            asks(CU126, "pip:jax[cuda11_pip]==0.4.30"),
+            asks(CU126, "pip:jax[cuda11_pip]"),
+            asks(CU126, "pip:jax[cuda11_pip]>=0.4"),
+            asks(CPU, "pip:jax[ci, cuda13]==0.4.35"),
+            asks(CU126, "pip:tensorflow[cuda]"),
+            asks(CU118, "pip:tensorflow[and-cuda]==2.13.0"),
+        ],
+        [
+            asks(CU126, "pip:jax[cuda12]"),
+            asks(CU126, "pip:jax[CUDA12_local]==0.4.30"),
+            asks(CU118, "pip:jax[cuda11_pip]==0.4.25"),
+            asks(CU118, "pip:jax[cuda11_pip]<0.4.30"),  # 0.4.25 is in the range: nobody knows what comes
+            asks(CU126, "pip:jax[k8s]"),  # for no kind of hardware
+            asks(CU126, "pip:jax"),
+            asks(CU126, "pip:numpyro[cuda]"),  # of which nothing is known
+            asks(CU126, "pip:tensorflow[and-cuda]"),
+            asks(CU126, "pip:jax[gpu]", complete=True),
         ],
     ),
     "not-in-channels": (
