@@ -6,7 +6,7 @@ builds for newer Pythons and CUDAs later, for older ones never.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
 
@@ -136,24 +136,42 @@ def _newest(case: Case, requested: RequestedBuilds) -> str | None:
         if found is None or found.newer or _is_left_out(case, requested, release):
             return None
         if any(None in build.variants for _, build in builds):
-            older = next((str(other.version) for other, row in rows[place:] if not _without_cuda(case, requested, row)), "")
+            older = next((str(other.version) for other, row in rows[place:] if _serves(case, requested, row)), "")
             what = f"{release.version}, for the CPU and {found.text}"
             return f"{what}; the newest for it is {older}" if older else what
     return None
 
 
-def _without_cuda(case: Case, requested: RequestedBuilds, builds: Iterable[tuple[Release, Build]]) -> Missing | None:
+def _without_cuda(case: Case, requested: RequestedBuilds, builds: Sequence[tuple[Release, Build]]) -> Missing | None:
     """That none of some builds is for the CUDA of a file; None where one is, or nothing names the CUDA of some."""
-    namers = {name for row in builds for name in _namers(requested.framework, *row)}
-    if len(namers) != 1 or (versions := _versions(case, *namers)) is None:
-        return None
-    wanted = [cuda for cuda in case.matrix.toolkits if _admits(versions, cuda)]
+    named = _named_cuda(case, requested, builds)
     built = sorted({variant for _, build in builds for variant in build.variants if variant})
-    (name,) = namers
-    if not wanted or not built or any(_serves(case, name, build, wanted) for _, build in builds):
+    if named is None or not built or _serves(case, requested, builds):
         return None
+    name, versions = named
     text = f"for CUDA {', '.join(map(str, built))}, not for {name} {range_text(versions)}"
     return Missing(text, newer=_is_newer(versions, built[-1]))
+
+
+def _serves(case: Case, requested: RequestedBuilds, builds: Sequence[tuple[Release, Build]]) -> bool:
+    """Whether some build is for the CUDA of a file, or runs with it.
+
+    Those for an older minor do, unless a package of their own channel names the CUDA.
+    """
+    name, versions = _named_cuda(case, requested, builds) or ("", None)
+    known = case.catalogue.of(case.conda_by_name[name]) if name else None
+    exact = known is not None and requested.channel in known.only_in
+    wanted = [cuda for cuda in case.matrix.toolkits if versions and _admits(versions, cuda)]
+    pairs = ((variant, cuda) for _, build in builds for variant in build.variants if variant for cuda in wanted)
+    return any(variant == cuda or (not exact and runs_with(variant, cuda)) for variant, cuda in pairs)
+
+
+def _named_cuda(case: Case, requested: RequestedBuilds, builds: Sequence[tuple[Release, Build]]) -> tuple[str, SpecifierSet] | None:
+    """The package that names the CUDA of some builds, and its versions that a file requests, of which there are some."""
+    namers = {name for row in builds for name in _namers(requested.framework, *row)}
+    name = namers.pop() if len(namers) == 1 else ""
+    versions = _versions(case, name)
+    return (name, versions) if versions and any(_admits(versions, cuda) for cuda in case.matrix.toolkits) else None
 
 
 def _namers(framework: Framework, release: Release, build: Build) -> Iterator[str]:
@@ -163,14 +181,6 @@ def _namers(framework: Framework, release: Release, build: Build) -> Iterator[st
         name, _, version = spec.partition(" ")
         if version == "{cuda}.*":
             yield name.rpartition("::")[2]
-
-
-def _serves(case: Case, namer: str, build: Build, wanted: Iterable[Version]) -> bool:
-    """Whether a build is for a CUDA, or runs with it: those for an older minor do, unless a package of its own channel names it."""
-    known = case.catalogue.of(case.conda_by_name[namer])
-    exact = known is not None and build.provider in known.only_in
-    pairs = ((variant, cuda) for variant in build.variants if variant for cuda in wanted)
-    return any(variant == cuda or (not exact and runs_with(variant, cuda)) for variant, cuda in pairs)
 
 
 # --- versions -------------------------------------------------------------------------------------------------------------

@@ -108,9 +108,7 @@ def request_gets_cpu(case: Case) -> Violations:
 @of_requests
 def newest_is_cpu(case: Case) -> Violations:
     """Frameworks whose newest release is not for the CUDA of a file: it has a CPU build, or a wheel that finds no library."""
-    advised = {package for package, _ in _heard(case, _CPU)}
-    yield from ((package, text) for package, text in newest_for_cpu(case) if package not in advised)
-    yield from _newest_wheels(case)
+    return chain(newest_for_cpu(case), _newest_wheels(case))
 
 
 def _newest_wheels(case: Case) -> Violations:

@@ -671,6 +671,9 @@ TABLE: Mapping[str, tuple[list[Given], list[Given]]] = {
             asks(CU126, "pytorch >=2.6, <2.7 cuda*", "cuda-version >=12.0,<12.2", channels="conda-forge"),
             asks(CU126, "pytorch=2.6", "cuda-version=12.0", channels="conda-forge"),
             asks(CU126, "pytorch=2.6=*cuda*", "cuda-version=12.0", channels="conda-forge"),
+            asks(
+                CU118, "python=3.13", "jaxlib>=0.4.31,<0.5", "cuda-version=11.8", channels="conda-forge"
+            ),  # 0.4.35 alone is for it
             asks(CU118, "jaxlib=0.4.35", "cuda-version=11.8", channels="conda-forge"),
             asks(CU126, "pytorch=2.5", "python=3.8", "pytorch-cuda=12.1", channels="pytorch, nvidia"),
         ],
@@ -747,6 +750,9 @@ TABLE: Mapping[str, tuple[list[Given], list[Given]]] = {
             asks(CU118, "cudatoolkit=11.8", "pip:tensorflow[and-cuda]", channels="conda-forge"),  # brings its own
             asks(CPU, "cudatoolkit=11.8", "pip:tensorflow", channels="conda-forge"),
             asks(CU118, "cudatoolkit=11.8", "pip:torch", channels="conda-forge"),  # brings its own
+            asks(CU130, "cuda-version=13.0", "pip:tensorflow", channels="conda-forge"),  # which what comes may load
+            asks(CU118, "jaxlib>=0.4.35,<0.7.2", "cuda-version=11.8", channels="conda-forge"),  # nor are builds of its newest
+            asks(CU118, "cupy", "cuda-version=11.8", channels="conda-forge"),  # has no CPU builds: an older release comes
         ],
     ),
     "never-published": (
@@ -1159,6 +1165,22 @@ def test_packages_without_a_version_are_named_as_they_are_asked_for(real: Matrix
     lock = Lock(**{"shown": "environment.yml", "environment": "", "packages": given.packages, **given.lock})
     texts = [found.text for found in check(lock, dict.fromkeys(lock.platforms, CU126), real) if found.rule == "framework-twice"]
     assert texts == ["onnxruntime-gpu and onnxruntime install the same files and overwrite each other's"]
+
+
+@pytest.mark.parametrize(
+    ("spec", "cuda", "newest"),
+    [
+        ("pytorch", "cuda-version=12.4", "2.5.1"),
+        ("jaxlib", "cuda-version=12.0", "0.4.34"),  # those of 0.7 are not among the facts
+        ("pytorch>=2.6", "cuda-version=12.4", ""),
+        ("pytorch", "cuda-version=10.2", ""),  # of builds for cudatoolkit it says nothing
+    ],
+)
+def test_the_newest_release_for_a_cuda_is_named_where_there_is_one(real: Matrix, spec: str, cuda: str, newest: str) -> None:
+    given = asks(CU126, spec, cuda, channels="conda-forge")
+    lock = Lock(**{"shown": "environment.yml", "environment": "", "packages": given.packages, **given.lock})
+    (text,) = (found.text for found in check(lock, {}, real) if found.rule == "newest-is-cpu")
+    assert text.partition("; the newest for it is ")[2] == newest
 
 
 def test_what_is_asked_for_is_judged_in_each_file_as_that_file_writes_it(real: Matrix) -> None:
