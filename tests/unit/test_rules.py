@@ -15,7 +15,7 @@ from packaging.version import Version
 from unit.small import PROJECT, examples, project_of, small_matrix
 
 from envgen.formats.environment_file import read_environment_file
-from envgen.model.facts import Matrix
+from envgen.model.facts import LeftOut, Matrix
 from envgen.model.findings import Claim
 from envgen.model.gpu import Gpu
 from envgen.model.packages import Lock, LockedPackage
@@ -672,7 +672,7 @@ TABLE: Mapping[str, tuple[list[Given], list[Given]]] = {
             asks(CU126, "pytorch=2.6", "cuda-version=12.0", channels="conda-forge"),
             asks(CU126, "pytorch=2.6=*cuda*", "cuda-version=12.0", channels="conda-forge"),
             asks(
-                CU118, "python=3.13", "jaxlib>=0.4.31,<0.5", "cuda-version=11.8", channels="conda-forge"
+                CU126, "python=3.13", "jaxlib>=0.4.31,<0.5,!=0.4.34", "cuda-version=12.0", channels="conda-forge"
             ),  # 0.4.35 alone is for it
             asks(CU118, "jaxlib=0.4.35", "cuda-version=11.8", channels="conda-forge"),
             asks(CU126, "pytorch=2.5", "python=3.8", "pytorch-cuda=12.1", channels="pytorch, nvidia"),
@@ -751,7 +751,6 @@ TABLE: Mapping[str, tuple[list[Given], list[Given]]] = {
             asks(CPU, "cudatoolkit=11.8", "pip:tensorflow", channels="conda-forge"),
             asks(CU118, "cudatoolkit=11.8", "pip:torch", channels="conda-forge"),  # brings its own
             asks(CU130, "cuda-version=13.0", "pip:tensorflow", channels="conda-forge"),  # which what comes may load
-            asks(CU118, "jaxlib>=0.4.35,<0.7.2", "cuda-version=11.8", channels="conda-forge"),  # nor are builds of its newest
             asks(CU118, "cupy", "cuda-version=11.8", channels="conda-forge"),  # has no CPU builds: an older release comes
         ],
     ),
@@ -1181,6 +1180,15 @@ def test_the_newest_release_for_a_cuda_is_named_where_there_is_one(real: Matrix,
     lock = Lock(**{"shown": "environment.yml", "environment": "", "packages": given.packages, **given.lock})
     (text,) = (found.text for found in check(lock, {}, real) if found.rule == "newest-is-cpu")
     assert text.partition("; the newest for it is ")[2] == newest
+
+
+def test_a_release_with_builds_that_are_not_among_the_facts_is_not_judged(real: Matrix) -> None:
+    framework, given = real.frameworks["pytorch"], asks(CU126, "pytorch", "cuda-version=12.4", channels="conda-forge")
+    row = LeftOut(
+        provider="conda-forge", platforms=frozenset(), variants=frozenset(), releases=None, because="", at=framework.releases[0].at
+    )
+    changed = replace(real, frameworks={**real.frameworks, "pytorch": replace(framework, left_out=(row,))})
+    assert ["newest-is-cpu" in fired(given, matrix) for matrix in (real, changed)] == [True, False]
 
 
 def test_what_is_asked_for_is_judged_in_each_file_as_that_file_writes_it(real: Matrix) -> None:
