@@ -671,9 +671,7 @@ TABLE: Mapping[str, tuple[list[Given], list[Given]]] = {
             asks(CU126, "pytorch >=2.6, <2.7 cuda*", "cuda-version >=12.0,<12.2", channels="conda-forge"),
             asks(CU126, "pytorch=2.6", "cuda-version=12.0", channels="conda-forge"),
             asks(CU126, "pytorch=2.6=*cuda*", "cuda-version=12.0", channels="conda-forge"),
-            asks(
-                CU126, "python=3.13", "jaxlib>=0.4.31,<0.5,!=0.4.34", "cuda-version=12.0", channels="conda-forge"
-            ),  # 0.4.35 alone is for it
+            asks(CU126, "python=3.13", "jaxlib>=0.4.31,<0.5,!=0.4.34", "cuda-version=12.0", channels="conda-forge"),
             asks(CU118, "jaxlib=0.4.35", "cuda-version=11.8", channels="conda-forge"),
             asks(CU126, "pytorch=2.5", "python=3.8", "pytorch-cuda=12.1", channels="pytorch, nvidia"),
         ],
