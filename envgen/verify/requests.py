@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import re
-from functools import wraps
+from functools import cache, wraps
 
+from packaging.requirements import InvalidRequirement, Requirement
 from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 from packaging.version import Version
@@ -18,7 +18,6 @@ from envgen.verify.registry import Case, VerifyCheck, Violations
 PYTHON = "python"
 LATER = Version("99999")  # newer than every release
 DEFAULTS = "defaults"
-_EXTRAS = re.compile(r"\[([^\]]*)\]")
 _USUAL = (DEFAULTS, "nodefaults")  # say nothing of where a framework comes from
 
 
@@ -44,8 +43,8 @@ def named_channels(case: Case) -> tuple[str, ...]:
 
 def extras_of(package: LockedPackage) -> tuple[str, ...]:
     """The extras of a requirement, as PEP 685 spells them."""
-    found = _EXTRAS.search(package.asked) if package.manager == "pip" else None
-    return tuple(canonicalize_name(extra.strip()) for extra in found[1].split(",")) if found else ()
+    found = _requirement(package.asked) if package.manager == "pip" else None
+    return tuple(sorted(map(canonicalize_name, found.extras))) if found else ()
 
 
 def releases_of(case: Case, framework: str) -> list[Release]:
@@ -60,7 +59,10 @@ def versions_of(package: LockedPackage) -> SpecifierSet | None:
     """The versions that a spec admits: of `pytorch=2.6`, and of ranges such as `python >=3.8,<3.11`; None for any."""
     if package.version:
         return admitted_by(package.version)
-    rest = _EXTRAS.sub("", package.asked.rpartition("::")[2])[len(package.name) :].strip()
+    if package.manager == "pip":
+        found = _requirement(package.asked)
+        return (found.specifier or None) if found else None
+    rest = package.asked.rpartition("::")[2][len(package.name) :].strip()
     return admitted_by(rest) or admitted_by(rest.rpartition(" ")[0])  # without a build
 
 
@@ -69,4 +71,13 @@ def admitted_by(version: str) -> SpecifierSet | None:
     try:
         return version_range(version)
     except ValueError:
+        return None
+
+
+@cache
+def _requirement(text: str) -> Requirement | None:
+    """A requirement of pip (PEP 508); None for what is none."""
+    try:
+        return Requirement(text)
+    except InvalidRequirement:
         return None

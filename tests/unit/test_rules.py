@@ -779,6 +779,7 @@ TABLE: Mapping[str, tuple[list[Given], list[Given]]] = {
             asks(CU126, "pip:jax[cuda11_pip]"),
             asks(CU126, "pip:jax[cuda11_pip]>=0.4"),
             asks(CPU, "pip:jax[ci, cuda13]==0.4.35"),
+            asks(CPU, "pip:jax[cuda13]<0.5,>=0.4.35; python_version >= '3.10'"),
             asks(CU126, "pip:tensorflow[cuda]"),
             asks(CU118, "pip:tensorflow[and-cuda]==2.13.0"),
         ],
