@@ -76,7 +76,7 @@ def admitted_by(version: str) -> SpecifierSet | None:
 
 @cache
 def _requirement(text: str) -> Requirement | None:
-    """A requirement of pip (PEP 508); None for what is none."""
+    """A requirement of pip (PEP 508); None for text that is not one."""
     try:
         return Requirement(text)
     except InvalidRequirement:
