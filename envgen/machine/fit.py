@@ -229,7 +229,7 @@ class _CudaCheck:
             yield f"or, on data-centre GPUs, use {drivers.compat(self.matrix)}"
 
     def gpus(self, chosen: Known, lock: LockedTarget | None) -> Iterator[_Refusal]:
-        """The GPUs without code in the toolkit, a framework's build or the locked cuDNN, once each; hidden ones all or none."""
+        """Each model of GPU without code in the toolkit, a build or the locked cuDNN; of hidden GPUs none where one has it."""
         models = tuple(dict.fromkeys(Gpu(name=gpu.name, capability=gpu.capability) for gpu in self.machine.served))
         refused = [(gpu, found) for gpu in models if (found := self._no_code(gpu, chosen) or self._no_cudnn_code(gpu, lock))]
         others_serve = len(refused) < len(models)

@@ -20,7 +20,7 @@ from envgen.model.packages import LockedPackage
 from envgen.model.ranges import range_text
 from envgen.model.text import minors_text
 from envgen.verify.registry import Case
-from envgen.verify.requests import DEFAULTS, LATER, PYTHON, channels_of, named_channels, versions_of
+from envgen.verify.requests import LATER, PYTHON, known_channels, versions_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,17 +60,14 @@ def newest_for_cpu(case: Case) -> Iterator[tuple[LockedPackage, str]]:
 
 
 def _requested_builds(case: Case) -> Iterator[RequestedBuilds]:
-    channels, platforms = channels_of(case), _platforms(case)
-    if DEFAULTS in named_channels(case) or not set(channels) <= set(case.matrix.channels):
-        return
-    for package, known in case.known:
-        framework = case.matrix.frameworks.get(known.framework)
-        if known.role != "framework" or package.manager != "conda" or framework is None:
+    channels, platforms = known_channels(case), _platforms(case)
+    for package, known in case.known if channels else ():
+        framework, versions = case.matrix.frameworks.get(known.framework), versions_of(package)
+        if known.role != "framework" or package.manager != "conda" or framework is None or versions is None:
             continue
         own, named, _ = package.asked.partition("::")
         channel = next((channel for channel in ([own] if named else channels) if channel in framework.providers), "")
-        versions = versions_of(package)
-        releases = (release for release in framework.releases if versions is None or release.version in versions)
+        releases = (release for release in framework.releases if release.version in versions)
         rows = ((release, build) for release in releases for build in release.builds if build.provider == channel)
         found = tuple((release, build) for release, build in rows if build.platforms & platforms)
         if found:

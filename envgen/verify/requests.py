@@ -17,8 +17,8 @@ from envgen.verify.registry import Case, VerifyCheck, Violations
 
 PYTHON = "python"
 LATER = Version("99999")  # newer than every release
-DEFAULTS = "defaults"
-_USUAL = (DEFAULTS, "nodefaults")  # say nothing of where a framework comes from
+_NOTHING = "nodefaults"  # stands for no channel
+_USUAL = ("defaults", _NOTHING)  # say nothing of where a framework comes from
 
 
 def of_requests(judge: VerifyCheck) -> VerifyCheck:
@@ -33,10 +33,16 @@ def of_requests(judge: VerifyCheck) -> VerifyCheck:
 
 def channels_of(case: Case) -> tuple[str, ...]:
     """The channels of a file that say where a framework comes from."""
-    return tuple(channel for channel in named_channels(case) if channel not in _USUAL)
+    return tuple(channel for channel in _channels(case) if channel not in _USUAL)
 
 
-def named_channels(case: Case) -> tuple[str, ...]:
+def known_channels(case: Case) -> tuple[str, ...]:
+    """The channels of a file of which the matrices know every one; () where one may have what they do not know."""
+    channels = tuple(channel for channel in _channels(case) if channel != _NOTHING)
+    return channels if set(channels) <= set(case.matrix.channels) else ()
+
+
+def _channels(case: Case) -> tuple[str, ...]:
     """The channels of a file, those of anaconda.org by their names, as the matrices have them."""
     return tuple(channel.rstrip("/").removeprefix(f"{ALIAS}/") for channel in case.lock.channels)
 
@@ -56,14 +62,15 @@ def releases_of(case: Case, framework: str) -> list[Release]:
 
 
 def versions_of(package: LockedPackage) -> SpecifierSet | None:
-    """The versions that a spec admits: of `pytorch=2.6`, and of ranges such as `python >=3.8,<3.11`; None for any."""
+    """The versions that a spec such as `pytorch=2.6` or `python >=3.8,<3.11` admits; None for one of another kind (`2.4|2.5`)."""
     if package.version:
         return admitted_by(package.version)
     if package.manager == "pip":
-        found = _requirement(package.asked)
-        return (found.specifier or None) if found else None
-    rest = package.asked.rpartition("::")[2][len(package.name) :].strip()
-    return admitted_by(rest) or admitted_by(rest.rpartition(" ")[0])  # without a build
+        wanted = _requirement(package.asked)
+        return wanted.specifier if wanted and not wanted.url else None
+    rest = package.asked.rpartition("::")[2][len(package.name) :].strip() or "*"
+    found = admitted_by(rest)
+    return admitted_by(rest.rpartition(" ")[0]) if found is None else found  # without a build
 
 
 def admitted_by(version: str) -> SpecifierSet | None:

@@ -31,7 +31,7 @@ from envgen.verify.requests import (
     admitted_by,
     channels_of,
     extras_of,
-    named_channels,
+    known_channels,
     of_requests,
     releases_of,
     versions_of,
@@ -56,10 +56,8 @@ def never_published(case: Case) -> Violations:
 @of_requests
 def not_in_channels(case: Case) -> Violations:
     """Conda packages of which the matrices say which channels alone have them, in a file whose channels they know."""
-    channels = named_channels(case)
-    if not channels or not set(channels) <= set(case.matrix.channels):
-        return
-    for package, known in case.known:
+    channels = known_channels(case)
+    for package, known in case.known if channels else ():
         if package.manager == "conda" and "::" not in package.asked and known.only_in and not known.only_in & set(channels):
             yield package, f"only {' or '.join(sorted(known.only_in))} has it, and the channels are {', '.join(channels)}"
 
@@ -104,7 +102,7 @@ def request_gets_cpu(case: Case) -> Violations:
     return chain(_heard(case, _CPU), _without_plugin(case)) if case.claim.kind == "cuda" else iter(())
 
 
-@rule("newest-is-cpu", "A solver that takes the newest release takes its CPU build, without a word.", severity="warning")
+@rule("newest-is-cpu", "A solver that takes the newest release gets one that computes on the CPU.", severity="warning")
 @of_requests
 def newest_is_cpu(case: Case) -> Violations:
     """Frameworks whose newest release is not for the CUDA of a file: it has a CPU build, or a wheel that finds no library."""
@@ -112,15 +110,17 @@ def newest_is_cpu(case: Case) -> Violations:
 
 
 def _newest_wheels(case: Case) -> Violations:
-    """Wheels without end of their range whose newest release loads the libraries of a newer CUDA, where nothing brings them."""
-    cuda = case.claim.cuda if case.claim.kind == "cuda" else None
-    for package, known in case.known if cuda else ():
-        newest = known.built_with[0] if known.built_with and package.manager == "pip" and known.role == "framework" else None
-        versions = versions_of(package)
-        if newest is None or not newest.cuda or newest.inside or _asks_for_hardware(case, package):
+    """Wheels in a range without end whose newest release loads the libraries of a newer CUDA than that of the file."""
+    if case.claim.kind != "cuda" or case.claim.cuda is None:
+        return
+    for package, known in case.known:
+        if package.manager != "pip" or known.role != "framework" or not known.built_with or _asks_for_hardware(case, package):
             continue
-        if (versions is None or LATER in versions) and cuda and Version(newest.cuda).major > cuda.major:
-            yield package, f"its newest release loads CUDA {newest.cuda}, and nothing brings that beside CUDA {cuda}"
+        newest, versions = known.built_with[0], versions_of(package)
+        is_newer = bool(newest.cuda) and not newest.inside and Version(newest.cuda).major > case.claim.cuda.major
+        if is_newer and versions is not None and LATER in versions:
+            loads = f"its newest release loads the libraries of CUDA {newest.cuda}"
+            yield package, f"{loads}, and the file asks for CUDA {case.claim.cuda}"
 
 
 @rule("no-such-extra", "pip only warns of that, and installs the package without what an extra brings.")
@@ -130,16 +130,16 @@ def no_such_extra(case: Case) -> Violations:
     for package, known in case.known:
         for extra in extras_of(package) if known.extras else ():
             if _is_for_hardware(case, extra) and _is_without(package, known.extras.get(extra)):
-                having = f"only {range_text(known.extras[extra])} has its" if extra in known.extras else "it has no"
+                having = f"only releases {range_text(known.extras[extra])} have the" if extra in known.extras else "it has no"
                 yield package, f"{having} extra {extra}{f'; request {known.ask_for}' if known.ask_for else ''}"
 
 
 def _is_without(package: LockedPackage, having: SpecifierSet | None) -> bool:
-    """Whether no release of a range has an extra; of a range without end the newest counts."""
+    """Whether no release of a range has an extra; the newest counts where it has no end. False for a range that is not read."""
     versions = versions_of(package)
-    if having is None:
-        return True
-    return LATER not in having if versions is None or LATER in versions else (versions & having).is_unsatisfiable()
+    if having is None or versions is None:
+        return having is None
+    return LATER not in having if LATER in versions else (versions & having).is_unsatisfiable()
 
 
 @rule("request-unsolvable", "No solver found a solution for what the file asks for.", severity="warning")

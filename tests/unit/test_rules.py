@@ -737,6 +737,9 @@ TABLE: Mapping[str, tuple[list[Given], list[Given]]] = {
             asks(CU126, "pytorch=2.6", "cuda-version=12.0", channels="conda-forge"),  # never-built
             asks(CU126, "pytorch<2.6", "cuda-version=12.0", channels="conda-forge"),  # 2.5 has a build for it
             asks(CU126, "pytorch", "cuda-version=14.0", channels="conda-forge"),  # what comes may have a build
+            asks(CU126, "pytorch 2.4|2.5", "cuda-version=12.0", channels="conda-forge"),  # a spec of another kind
+            asks(CU118, "cudatoolkit=11.8", "pip:tensorflow==2.14.0+nv23.11", channels="conda-forge"),
+            asks(CU118, "cudatoolkit=11.8", "pip:tensorflow @ https://example.org/tensorflow.whl", channels="conda-forge"),
             asks(CPU, "pytorch", "cuda-version=12.4", channels="conda-forge"),
             asks(CU118, "pytorch", "pytorch-cuda=11.8", channels="pytorch, nvidia, conda-forge"),
             asks(CU118, "pytorch", "cudatoolkit=11.8", channels="pytorch, conda-forge"),  # request-gets-cpu
@@ -789,6 +792,7 @@ TABLE: Mapping[str, tuple[list[Given], list[Given]]] = {
             asks(CU118, "pip:jax[cuda11_pip]==0.4.25"),
             asks(CU118, "pip:jax[cuda11_pip]<0.4.30"),  # 0.4.25 is in the range: nobody knows what comes
             asks(CU126, "pip:jax[k8s]"),  # for no kind of hardware
+            asks(CU118, "pip:jax[cuda11_pip]==0.4.25+own"),
             asks(CU126, "pip:jax"),
             asks(CU126, "pip:numpyro[cuda]"),  # of which nothing is known
             asks(CU126, "pip:tensorflow[and-cuda]"),
@@ -1187,6 +1191,15 @@ def test_a_release_with_builds_that_are_not_among_the_facts_is_not_judged(real: 
         provider="conda-forge", platforms=frozenset(), variants=frozenset(), releases=None, because="", at=framework.releases[0].at
     )
     changed = replace(real, frameworks={**real.frameworks, "pytorch": replace(framework, left_out=(row,))})
+    assert ["newest-is-cpu" in fired(given, matrix) for matrix in (real, changed)] == [True, False]
+
+
+def test_a_wheel_with_its_libraries_inside_needs_none_of_the_file(real: Matrix) -> None:
+    rows = tuple(
+        replace(row, built_with=tuple(replace(one, inside=True) for one in row.built_with)) for row in real.catalogue.packages
+    )
+    given = asks(CU118, "cudatoolkit=11.8", "pip:tensorflow", channels="conda-forge")
+    changed = replace(real, catalogue=replace(real.catalogue, packages=rows))
     assert ["newest-is-cpu" in fired(given, matrix) for matrix in (real, changed)] == [True, False]
 
 
