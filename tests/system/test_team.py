@@ -344,7 +344,9 @@ def kept_folders() -> list[str]:
     for path in (REPO / ".github/workflows/review.yml", REPO / "action.yml"):
         data = yaml.safe_load(path.read_text(encoding="utf-8"))
         rows = data["runs"]["steps"] if "runs" in data else data["jobs"]["review"]["steps"]
-        found += [row["with"]["path"] for row in rows if row.get("uses", "").startswith("actions/cache@")]
+        (kept,) = (row["with"] for row in rows if row.get("uses", "").startswith("actions/cache@"))
+        assert kept["key"] == f"{kept['restore-keys']}${{{{ github.run_id }}}}", "each run keeps its own, and begins with the last"
+        found.append(kept["path"])
         caches = {row["env"]["ENVGEN_CACHE"] for row in rows if row.get("name") in ("Check", "Compare")}
         assert {f"{cache}/values" for cache in caches} == {found[-1]}
     return found
