@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, replace
 
-from packaging.requirements import InvalidRequirement, Requirement
+from packaging.requirements import Requirement
 
 from envgen.model.errors import BadInput
 from envgen.model.text import one_line
@@ -47,13 +47,14 @@ def pip_spec(text: str) -> PackageSpec:
     """A requirement of pip in parts; without a name where it is a URL or a file. Conda's spelling is read as a conda spec."""
     try:
         found = Requirement(text)
-    except InvalidRequirement:
+        rest = str(found.specifier)
+    except ValueError:  # InvalidRequirement, or a number of more digits than Python reads
         return conda_spec(text)
     return PackageSpec(
         text=text.strip(),
         name="" if found.url else found.name,
         extras=tuple(sorted(found.extras)),
-        rest=str(found.specifier),
+        rest=rest,
         conditional=found.marker is not None,
     )
 

@@ -63,11 +63,19 @@ def is_downloaded(entry: Entry) -> bool:
 
 def admits(package: LockedPackage, versions: SpecifierSet | None) -> bool:
     """Whether a requirement without an exact version admits some of these."""
-    try:
-        found = Requirement(package.asked).specifier
-    except InvalidRequirement:
+    found = requirement(package.asked)
+    if found is None or versions is None:
         return False
-    return versions is not None and not (found & versions).is_unsatisfiable()
+    return not (found.specifier & versions).is_unsatisfiable()
+
+
+@lru_cache(20_000)
+def requirement(text: str) -> Requirement | None:
+    """A requirement of pip (PEP 508); None for text that is not one."""
+    try:
+        return Requirement(text)
+    except InvalidRequirement:
+        return None
 
 
 def is_source(entry: Entry) -> bool:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from functools import cache, wraps
+from functools import wraps
 
-from packaging.requirements import InvalidRequirement, Requirement
 from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 from packaging.version import Version
@@ -13,6 +12,7 @@ from envgen.channels.channel import ALIAS
 from envgen.model.facts import Release
 from envgen.model.packages import LockedPackage
 from envgen.model.ranges import version_range
+from envgen.verify.entries import requirement
 from envgen.verify.registry import Case, VerifyCheck, Violations
 
 PYTHON = "python"
@@ -49,7 +49,7 @@ def _channels(case: Case) -> tuple[str, ...]:
 
 def extras_of(package: LockedPackage) -> tuple[str, ...]:
     """The extras of a requirement, as PEP 685 spells them."""
-    found = _requirement(package.asked) if package.manager == "pip" else None
+    found = requirement(package.asked) if package.manager == "pip" else None
     return tuple(sorted(map(canonicalize_name, found.extras))) if found else ()
 
 
@@ -66,7 +66,7 @@ def versions_of(package: LockedPackage) -> SpecifierSet | None:
     if package.version:
         return admitted_by(package.version)
     if package.manager == "pip":
-        wanted = _requirement(package.asked)
+        wanted = requirement(package.asked)
         return wanted.specifier if wanted and not wanted.url else None
     rest = package.asked.rpartition("::")[2][len(package.name) :].strip() or "*"
     found = admitted_by(rest)
@@ -78,13 +78,4 @@ def admitted_by(version: str) -> SpecifierSet | None:
     try:
         return version_range(version)
     except ValueError:
-        return None
-
-
-@cache
-def _requirement(text: str) -> Requirement | None:
-    """A requirement of pip (PEP 508); None for text that is not one."""
-    try:
-        return Requirement(text)
-    except InvalidRequirement:
         return None
